@@ -1,0 +1,11 @@
+"settings.ini is the home of the project's metadata; this hands it to setuptools."
+from configparser import ConfigParser
+
+from setuptools import find_packages, setup
+
+cfg = ConfigParser(delimiters=["="])
+cfg.read("settings.ini", encoding="utf-8")
+cfg = cfg["DEFAULT"]
+setup(version=cfg["version"], license=cfg["license"], keywords=cfg["keywords"].split(),
+      packages=find_packages(include=["loramix_nb*"]), package_data={"loramix_nb": ["assets/**/*"]},
+      install_requires=cfg["requirements"].split(), extras_require={"dev": cfg["dev_requirements"].split()})
