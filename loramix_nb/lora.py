@@ -8,7 +8,7 @@ __all__ = ['DTYPES', 'Factors', 'wide', 'rows', 'Lora', 'inner', 'norm', 'cosine
            'from_ldm', 'to_ldm', 'module_name', 'numbered_names', 'factors_from', 'split_key', 'peft_configs',
            'peft_scale', 'load_lora', 'base_family', 'file_tensors', 'file_metadata', 'write_safetensors', 'save_lora']
 
-# %% ../nbs/04_lora.ipynb #9c1e97ce
+# %% ../nbs/04_lora.ipynb #a6cd7667
 import hashlib, json, math, re
 from collections import Counter
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 from safetensors import SafetensorError, safe_open
-from .core import atomic_path
+from .core import atomic_path, sha256
 
 # %% ../nbs/04_lora.ipynb #ef634277
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def rows(f:Factors)->Tensor:
     "`down` as a wide matrix `[r, in·kh·kw]`."
     return wide(f.down).flatten(1)
 
-# %% ../nbs/04_lora.ipynb #e60ed2e7
+# %% ../nbs/04_lora.ipynb #037a7248
 class Lora(Mapping):
     "One style: diffusers module name (`unet.….to_q`) -> `Factors`, with what its file said about itself. Immutable."
     def __init__(self,
@@ -100,6 +100,15 @@ class Lora(Mapping):
 
     @property
     def dtypes(self)->list: return sorted({str(t.dtype)[6:] for f in self.values() for t in (f.up, f.down)})
+
+    @property
+    def sha256(self)->str:
+        "A hash of what it changes, whatever file it came from."
+        h = hashlib.sha256()
+        for k, f in self.items():
+            h.update(f'{k} {f.scale!r} {f.up.dtype} {f.down.dtype} {list(f.down.shape)}'.encode())
+            for t in (f.up, f.down): h.update(t.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        return h.hexdigest()
 
     def __repr__(self):
         ranks = '-'.join(map(str, dict.fromkeys((self.ranks[0], self.ranks[-1])))) if self else '0'
@@ -209,9 +218,9 @@ def kept_energy(S:Tensor, # singular values, largest first
     e = S.double().square()
     return float(e[:rank].sum() / e.sum()) if e.sum() > 0 else 1.
 
-# %% ../nbs/04_lora.ipynb #41efc300
+# %% ../nbs/04_lora.ipynb #1e038206
 def open_tensors(path, # safetensors, torch (.pt .ckpt .bin, whatever the name says) or a peft folder
-                )->tuple[dict|list, dict]: # tensors as the file holds them, and its metadata
+                )->tuple[dict, dict]: # tensors as the file holds them, a plain list by its numbers; and the metadata
     "The tensors and the text of a weights file, by its content; nothing in it is ever run."
     path = Path(path)
     if path.is_dir(): return _open_peft(path)
@@ -231,7 +240,8 @@ def _open_pickle(path):
     except Exception as e: # torch raises half a dozen types here, for damage and for code alike
         raise ValueError(f"'{path}' is damaged, or holds more than tensors and was not run: "
                          f"ask its author for a safetensors file ({str(e).splitlines()[0]})") from e
-    return state.get('state_dict', state) if isinstance(state, dict) else state, {}
+    state = state.get('state_dict', state) if isinstance(state, dict) else dict(enumerate(state))
+    return {k: t.detach() for k, t in state.items() if isinstance(t, Tensor)}, {}
 
 def _open_peft(folder):
     weights = [folder/n for n in ('adapter_model.safetensors', 'adapter_model.bin') if (folder/n).exists()]
@@ -397,7 +407,7 @@ def peft_scale(config:dict, layer:str, rank:int)->float|None:
     alpha = pattern[hit] if hit else config.get('lora_alpha', rank)
     return alpha / (rank**.5 if config.get('use_rslora') else rank)
 
-# %% ../nbs/04_lora.ipynb #e29a27e8
+# %% ../nbs/04_lora.ipynb #2465ab55
 def load_lora(path,               # a LoRA file in any dialect, or a peft adapter folder
               name:str=None,      # what to call it; the file's name if None
               strict:bool=True,   # refuse a file with keys that no dialect explains
@@ -415,9 +425,9 @@ def load_lora(path,               # a LoRA file in any dialect, or a peft adapte
                 name, tokens, _source(path))
 
 def _layers(tensors): # keys sorted into layers, embeddings, and what is not understood
-    if isinstance(tensors, list): tensors = {f'unet:{i//2}:{"up" if i % 2 == 0 else "down"}': t for i, t in enumerate(tensors)}
+    if 0 in tensors: tensors = {f'unet:{i//2}:{"down" if i % 2 else "up"}': t for i, t in tensors.items()} # a plain list
     layers, tokens, unknown = {}, {}, []
-    for key, t in {**_renamed(tensors)}.items():
+    for key, t in _renamed(tensors).items():
         if m := _TOKEN.match(key): tokens[m[1] or m[2] or m[3]] = t; continue
         layer, part = split_key(key)
         if layer is None: unknown.append(key)
@@ -444,7 +454,7 @@ def _checked(layer, parts, configs, lora):
 
 def _source(path):
     file = path if path.is_file() else next(path.glob('adapter_model.*'))
-    return {'file': path.name, 'sha256': hashlib.sha256(file.read_bytes()).hexdigest()}
+    return {'file': path.name, 'sha256': sha256(file)}
 
 # %% ../nbs/04_lora.ipynb #6f183fd4
 _CROSS = {768: 'sd1', 1024: 'sd2', 2048: 'sdxl'}
