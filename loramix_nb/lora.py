@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['DTYPES', 'Factors', 'wide', 'rows', 'Lora', 'inner', 'norm', 'cosine', 'distance', 'gram', 'distances', 'combine',
-           'scaled', 'thin_svd', 'spectrum', 'effective_rank', 'truncate', 'kept_energy', 'open_tensors', 'dotted',
-           'from_ldm', 'to_ldm', 'module_name', 'numbered_names', 'factors_from', 'split_key', 'peft_configs',
-           'peft_scale', 'load_lora', 'base_family', 'file_tensors', 'file_metadata', 'write_safetensors', 'save_lora']
+           'scaled', 'thin_svd', 'spectrum', 'effective_rank', 'truncate', 'kept_energy', 'kept_rank', 'resize',
+           'principal_angles', 'open_tensors', 'dotted', 'from_ldm', 'to_ldm', 'module_name', 'numbered_names',
+           'factors_from', 'split_key', 'sort_tensors', 'peft_configs', 'peft_scale', 'read_layer', 'load_lora',
+           'base_family', 'file_tensors', 'file_metadata', 'write_safetensors', 'save_lora', 'layers', 'misfits',
+           'architecture', 'bake', 'extract', 'block_of', 'block_norms', 'summary', 'plot_lora']
 
 # %% ../nbs/04_lora.ipynb #a6cd7667
 import hashlib, json, math, re
@@ -218,7 +220,43 @@ def kept_energy(S:Tensor, # singular values, largest first
     e = S.double().square()
     return float(e[:rank].sum() / e.sum()) if e.sum() > 0 else 1.
 
-# %% ../nbs/04_lora.ipynb #1e038206
+# %% ../nbs/04_lora.ipynb #8ab49de1
+def kept_rank(S:Tensor,                 # singular values, largest first
+              sv_fro:float=None,        # keep this share of ‖ΔW‖, such as .9
+              sv_cumulative:float=None, # keep this share of the sum of the singular values
+              sv_ratio:float=None,      # keep what is at least 1/sv_ratio of the largest
+             )->int: # at least 1
+    "How many directions one of kohya's rules keeps."
+    S = S.double()
+    if sv_ratio is not None: n = int((S > S[0] / sv_ratio).sum())
+    else:
+        share, goal = (S.square(), sv_fro**2) if sv_fro is not None else (S, sv_cumulative)
+        n = int(torch.searchsorted(share.cumsum(0) / share.sum().clamp(min=1e-300), goal)) + 1
+    return max(1, min(n, len(S)))
+
+def resize(lora:Lora,
+           rank:int=None, # the largest rank of any layer
+           **rule:float,  # one of sv_fro, sv_cumulative, sv_ratio: choose the rank of each layer
+          )->Lora:
+    "The same style at a smaller rank, each layer cut optimally by SVD."
+    unknown = set(rule) - {'sv_fro', 'sv_cumulative', 'sv_ratio'}
+    if unknown or len(rule) > 1 or not (rule or rank):
+        raise ValueError("resize to a rank, to one of sv_fro, sv_cumulative, sv_ratio, or to both; "
+                         f"not to {sorted(rule) or 'nothing'}")
+    return lora.map(lambda f: truncate(f, min(rank or f.rank, kept_rank(spectrum(f), **rule) if rule else f.rank)))
+
+# %% ../nbs/04_lora.ipynb #fe6f3aed
+def principal_angles(a:Factors, # one layer's change
+                     b:Factors, # another change of the same layer
+                    )->tuple[Tensor, Tensor]: # degrees, smallest first: between the columns, between the rows
+    "Principal angles between what two changes write, and between what they read."
+    def basis(f): # directions that are there; rounding noise is not one
+        U, S, Vh = thin_svd(f); keep = S > 1e-6 * S[0]
+        return U[:, keep].double(), Vh[keep].T.double()
+    cosines = [torch.linalg.svdvals(p.T @ q).clamp(max=1) for p, q in zip(basis(a), basis(b))]
+    return tuple(torch.rad2deg(c.acos()) for c in cosines)
+
+# %% ../nbs/04_lora.ipynb #ecf31218
 def open_tensors(path, # safetensors, torch (.pt .ckpt .bin, whatever the name says) or a peft folder
                 )->tuple[dict, dict]: # tensors as the file holds them, a plain list by its numbers; and the metadata
     "The tensors and the text of a weights file, by its content; nothing in it is ever run."
@@ -233,7 +271,8 @@ def _open_safetensors(path):
     try:
         with safe_open(path, 'pt') as f: return {k: f.get_tensor(k) for k in f.keys()}, dict(f.metadata() or {})
     except SafetensorError as e:
-        raise ValueError(f"'{path}' is damaged, cut short, or not a weights file ({e}): copy or download it again") from e
+        raise ValueError(f"'{path}' is damaged, cut short, or not a weights file ({e}): "
+                         "copy or download it again") from e
 
 def _open_pickle(path):
     try: state = torch.load(path, map_location='cpu', weights_only=True)
@@ -245,23 +284,25 @@ def _open_pickle(path):
 
 def _open_peft(folder):
     weights = [folder/n for n in ('adapter_model.safetensors', 'adapter_model.bin') if (folder/n).exists()]
-    if not weights: raise FileNotFoundError(f"'{folder}' has no adapter_model.safetensors: it is not a peft adapter folder")
+    if not weights:
+        raise FileNotFoundError(f"'{folder}' has no adapter_model.safetensors: it is not a peft adapter folder")
     tensors, metadata = open_tensors(weights[0])
     config = folder/'adapter_config.json'
     return tensors, {**metadata, **({'peft_config': config.read_text()} if config.exists() else {})}
 
-# %% ../nbs/04_lora.ipynb #56b46943
-_WORDS = """single_transformer_blocks transformer_blocks down_blocks up_blocks mid_block to_add_out to_out to_q to_k to_v
-add_q_proj add_k_proj add_v_proj proj_in proj_out proj_mlp conv_in conv_out conv_shortcut time_emb_proj time_embedding
-add_embedding linear_1 linear_2 time_text_embed timestep_embedder text_embedder guidance_embedder context_embedder
-x_embedder norm_out ff_context norm1_context text_model text_projection self_attn q_proj k_proj v_proj out_proj""".split()
+# %% ../nbs/04_lora.ipynb #35fa9565
+_WORDS = """single_transformer_blocks transformer_blocks down_blocks up_blocks mid_block to_add_out to_out to_q to_k
+to_v add_q_proj add_k_proj add_v_proj proj_in proj_out proj_mlp conv_in conv_out conv_shortcut time_emb_proj
+time_embedding add_embedding linear_1 linear_2 time_text_embed timestep_embedder text_embedder guidance_embedder
+context_embedder x_embedder norm_out ff_context norm1_context text_model text_projection self_attn q_proj k_proj v_proj
+out_proj""".split()
 _WORD = re.compile('|'.join(_WORDS) + '|_')
 
 def dotted(name:str)->str:
     "A kohya name with its dots back: `mid_block_attentions_0` -> `mid_block.attentions.0`."
     return _WORD.sub(lambda m: '.' if m[0] == '_' else m[0], name)
 
-# %% ../nbs/04_lora.ipynb #29c935bc
+# %% ../nbs/04_lora.ipynb #0c51b3d1
 def _ldm_table():
     yield from [('conv_in', 'input_blocks.0.0'), ('conv_out', 'out.2'), ('time_embedding.linear_1', 'time_embed.0'),
                 ('time_embedding.linear_2', 'time_embed.2'), ('add_embedding.linear_1', 'label_emb.0.0'),
@@ -277,14 +318,16 @@ def _ldm_table():
 _TO_LDM = dict(_ldm_table())
 _FROM_LDM = {v.replace('.', '_'): k for k, v in _TO_LDM.items()} # SD 1 upsamples without attention, hence the index 1:
 _FROM_LDM |= {f'output_blocks_{3*b + 2}_1_conv': f'up_blocks.{b}.upsamplers.0.conv' for b in range(4)}
-_RESNET = {'conv1': 'in_layers.2', 'conv2': 'out_layers.3', 'time_emb_proj': 'emb_layers.1', 'conv_shortcut': 'skip_connection'}
+_RESNET = {'conv1': 'in_layers.2', 'conv2': 'out_layers.3', 'time_emb_proj': 'emb_layers.1',
+           'conv_shortcut': 'skip_connection'}
+_FROM_RESNET = {v.replace('.', '_'): k for k, v in _RESNET.items()}
 
 def from_ldm(name:str)->str: # underscores as kohya has them in; dots out
     "A kohya UNet name with LDM block numbers, as diffusers names it; other names come back dotted."
     for ldm in sorted(_FROM_LDM, key=len, reverse=True):
         if name == ldm or name.startswith(ldm + '_'):
             rest = name[len(ldm) + 1:]
-            leaf = {v.replace('.', '_'): k for k, v in _RESNET.items()}.get(rest) if '.resnets.' in _FROM_LDM[ldm] else None
+            leaf = _FROM_RESNET.get(rest) if '.resnets.' in _FROM_LDM[ldm] else None
             return '.'.join(filter(None, (_FROM_LDM[ldm], leaf or dotted(rest))))
     return dotted(name)
 
@@ -295,9 +338,10 @@ def to_ldm(name:str)->str: # dots in, dots out
     rest = name[len(block) + 1:]
     return '.'.join(filter(None, (_TO_LDM[block], _RESNET.get(rest, rest) if '.resnets.' in block else rest)))
 
-# %% ../nbs/04_lora.ipynb #a8919263
-_KOHYA = {'lora_unet_unet_': 'unet.', 'lora_unet_': 'unet.', 'lora_te1_': 'text_encoder.', 'lora_te2_': 'text_encoder_2.',
-          'lora_te3_': 'text_encoder_3.', 'lora_te_': 'text_encoder.', 'lora_transformer_': 'transformer.'}
+# %% ../nbs/04_lora.ipynb #e92b1deb
+_KOHYA = {'lora_unet_unet_': 'unet.', 'lora_unet_': 'unet.', 'lora_transformer_': 'transformer.',
+          'lora_te_': 'text_encoder.', 'lora_te1_': 'text_encoder.', 'lora_te2_': 'text_encoder_2.',
+          'lora_te3_': 'text_encoder_3.'}
 _HOME = re.compile(r'(unet|transformer|text_encoder(_[23])?)\.')
 _GUESS = ((r'(text_model|encoder\.layers)\.', 'text_encoder.'), (r'(single_)?transformer_blocks\.', 'transformer.'),
           (r'((down|up)_blocks|mid_block|conv_in|conv_out|time_embedding|add_embedding)\b', 'unet.'))
@@ -316,7 +360,7 @@ def module_name(key:str)->str|None: # the layer's part of a key, in any dialect
     key = re.sub(r'(self_attn)\.(to_\w+)$', lambda m: f'{m[1]}.{_CLIP.get(m[2], m[2])}', key)
     return re.sub(r'(attn\d?\.to_out)$', r'\1.0', key)
 
-# %% ../nbs/04_lora.ipynb #1929c660
+# %% ../nbs/04_lora.ipynb #d1d2008e
 def numbered_names(rows:list[int], # rows of each `up`, in the order of the file
                    model:str,      # 'unet' or 'text_encoder'
                   )->list[str]: # diffusers names, in the same order
@@ -324,7 +368,8 @@ def numbered_names(rows:list[int], # rows of each `up`, in the order of the file
     if model == 'text_encoder':
         layers, rest = divmod(len(rows), 4)
         if rest: raise ValueError(f"{len(rows)} text-encoder layers do not divide into attentions of four")
-        return [f'text_encoder.text_model.encoder.layers.{i}.self_attn.{p}_proj' for i in range(layers) for p in ('k', 'v', 'q', 'out')]
+        return [f'text_encoder.text_model.encoder.layers.{i}.self_attn.{p}_proj'
+                for i in range(layers) for p in ('k', 'v', 'q', 'out')]
     attn1, attn2 = ([f'{a}.{p}' for p in ('to_q', 'to_k', 'to_v', 'to_out.0')] for a in ('attn1', 'attn2'))
     ff, last = ['ff.net.0.proj'], len(rows) % 9 == 0
     inside = attn1 + (ff if last and rows[4] == 8*rows[0] else []) + attn2
@@ -333,16 +378,17 @@ def numbered_names(rows:list[int], # rows of each `up`, in the order of the file
     blocks += [(f'up_blocks.{b}.attentions.{a}', 320 << (3 - b)) for b in (1, 2, 3) for a in range(3)]
     blocks += [('mid_block.attentions.0', 1280)]
     want = [w * (8 if n in ff else 1) for _, w in blocks for n in inside]
-    if list(rows) != want: raise ValueError(f"{len(rows)} numbered layers do not fit the attentions of an SD 1 or 2 UNet")
+    if list(rows) != want:
+        raise ValueError(f"{len(rows)} numbered layers do not fit the attentions of an SD 1 or 2 UNet")
     return [f'unet.{b}.transformer_blocks.0.{n}' for b, _ in blocks for n in inside]
 
-# %% ../nbs/04_lora.ipynb #33e134d7
+# %% ../nbs/04_lora.ipynb #1f66f917
 def _whole(p, key): # a factor that is stored whole, or as a product: (left, right), one of which may be the identity
     if f'{key}_a' in p: return wide(p[f'{key}_a']), wide(p[f'{key}_b'])
     w = wide(p[key]); m = w.flatten(1)
     return (m, torch.eye(m.shape[1])) if m.shape[1] <= len(m) else (torch.eye(len(m)), m)
 
-def _loha(p):
+def _loha(p): # (up, down, rank)
     if 'hada_t1' in p:
         lefts = [wide(p[f'hada_w{i}_a']).T for i in (1, 2)]
         rights = [torch.einsum('pqkl,qi->pikl', wide(p[f'hada_t{i}']), wide(p[f'hada_w{i}_b'])) for i in (1, 2)]
@@ -350,45 +396,68 @@ def _loha(p):
     up = (lefts[0][:, :, None] * lefts[1][:, None]).flatten(1)
     return up, (rights[0][:, None] * rights[1][None]).flatten(0, 1), len(p['hada_w1_b'])
 
-def _lokr(p):
+def _lokr(p): # (up, down, rank); no rank where both are stored whole, and alpha is ignored
     A1, B1 = _whole(p, 'lokr_w1')
     if 'lokr_t2' in p:
         A2, B2 = wide(p['lokr_w2_a']).T, torch.einsum('pqkl,qi->pikl', wide(p['lokr_t2']), wide(p['lokr_w2_b']))
         window = B2.shape[2:]
     else: (A2, B2), window = _whole(p, 'lokr_w2'), p['lokr_w2'].shape[2:] if 'lokr_w2' in p else ()
     down = torch.kron(B1, B2.flatten(1))
-    rank = next((len(p[k]) for k in ('lokr_w2_b', 'lokr_w1_b') if k in p), None) # none: stored whole, and alpha is ignored
+    rank = next((len(p[k]) for k in ('lokr_w2_b', 'lokr_w1_b') if k in p), None)
     return torch.kron(A1, A2), down.reshape(len(down), -1, *window) if window else down, rank
 
-# %% ../nbs/04_lora.ipynb #10fdb05b
+# %% ../nbs/04_lora.ipynb #d03ba8c2
+_DORA = ("this is a DoRA: it rescales the base's own weights and is not a change that can be added or mixed; "
+         "train it again as a LoRA, or merge it into a checkpoint first")
+
 def factors_from(parts:dict,        # 'up', 'down', 'mid', 'alpha', 'hada_…', 'lokr_…' -> Tensor
                  scale:float=None,  # where a peft configuration says it; else alpha / rank
                 )->Factors:
     "One layer's change from the parts that its file holds."
-    if 'dora' in parts: raise ValueError("this is a DoRA: it rescales the base's own weights and is not a change that can "
-                                         "be added or mixed; train it again as a LoRA, or merge it into a checkpoint first")
+    if 'dora' in parts: raise ValueError(_DORA)
     if 'hada_w1_a' in parts: up, down, rank = _loha(parts)
     elif 'lokr_w2' in parts or 'lokr_w2_a' in parts: up, down, rank = _lokr(parts)
-    elif lacking := {'up', 'down'} - set(parts): raise ValueError(f"'{lacking.pop()}' is missing beside {sorted(parts)}")
+    elif lacking := {'up', 'down'} - set(parts):
+        raise ValueError(f"'{lacking.pop()}' is missing beside {', '.join(sorted(parts))}")
     else: up, down, rank = parts['up'].flatten(1), parts['down'], len(parts['down'])
     if 'mid' in parts: down = torch.einsum('pqkl,qi->pikl', wide(parts['mid']), wide(down).flatten(1))
     if 'alpha' in parts and rank: scale = float(parts['alpha']) / rank
     return Factors(up, down, 1. if scale is None else scale)
 
-# %% ../nbs/04_lora.ipynb #58db8c8f
-_PART = re.compile(r'^(?P<layer>.+?)[._](?P<part>lora_A|lora_B|lora_(?:linear_layer\.)?(?:down|up|mid)|lora\.(?:down|up))(?:\.[\w-]+)?\.weight$'
-                   r'|^(?P<layer2>.+?)\.(?P<part2>alpha|dora_scale|lora_magnitude_vector|hada_\w+|lokr_\w+)(?:\.\w+)*$')
-_ROLE = {'lora_A': 'down', 'lora_B': 'up', 'dora_scale': 'dora', 'lora_magnitude_vector': 'dora'}
-_TOKEN = re.compile(r'^(?:lora_embedding\.(.+)|bundle_emb\.(.+)\.string_to_param\.\*|(<.+>))$')
+# %% ../nbs/04_lora.ipynb #ea445ade
+_PAIR = re.compile(r'^(.+?)[._](lora_A|lora_B|lora_(?:linear_layer\.)?(?:down|up|mid)|lora\.(?:down|up))'
+                   r'(?:\.[\w-]+)?\.weight$')
+_OTHER = re.compile(r'^(.+?)\.(alpha|dora_scale|lora_magnitude_vector|hada_\w+|lokr_\w+)(?:\.\w+)*$')
+_ROLE = {'A': 'down', 'B': 'up', 'down': 'down', 'up': 'up', 'mid': 'mid'}
+_TOKEN = re.compile(r'^(?:lora_embedding\.|bundle_emb\.)?(<.+>|(?<=\.)[^.]+)(?:\.string_to_param\.\*)?$')
 
 def split_key(key:str)->tuple[str|None, str]: # (diffusers layer name, part); (None, key) if it is not understood
     "Which layer a tensor belongs to, and what it is there."
-    m = _PART.match(key)
-    if not m: return None, key
-    part = m['part'] or m['part2']
-    return module_name(m['layer'] or m['layer2']), _ROLE.get(part) or re.sub(r'^lora.*[._](?=down|up|mid)', '', part)
+    if m := _PAIR.match(key): return module_name(m[1]), _ROLE[re.split(r'[._]', m[2])[-1]]
+    if not (m := _OTHER.match(key)): return None, key
+    return module_name(m[1]), 'dora' if m[2] in ('dora_scale', 'lora_magnitude_vector') else m[2]
 
-# %% ../nbs/04_lora.ipynb #12bfe4f0
+# %% ../nbs/04_lora.ipynb #0872052f
+def _named(tensors): # numbered keys get names; a plain list holds up, down, up, down …; other keys stay as they are
+    if 0 in tensors: tensors = {f'unet:{i//2}:' + ('down' if i % 2 else 'up'): t for i, t in tensors.items()}
+    for model in ('unet', 'text_encoder'):
+        ups = [tensors[k] for i in range(len(tensors)) if (k := f'{model}:{i}:up') in tensors]
+        for i, name in enumerate(numbered_names([len(t) for t in ups], model) if ups else []):
+            for part in ('up', 'down'): tensors[f'{name}.lora_{part}.weight'] = tensors.pop(f'{model}:{i}:{part}')
+    return tensors
+
+def sort_tensors(tensors:dict, # key -> Tensor, as `open_tensors` gives them
+                )->tuple[dict, dict, list]: # layer -> {part: Tensor}; token -> Tensor; keys that are not understood
+    "What each tensor of a file is."
+    parts, tokens, unknown = {}, {}, []
+    for key, t in _named(dict(tensors)).items():
+        layer, part = split_key(key)
+        if layer: parts.setdefault(layer, {})[part] = t
+        elif m := _TOKEN.match(key): tokens[m[1]] = t
+        else: unknown.append(key)
+    return parts, tokens, sorted(unknown)
+
+# %% ../nbs/04_lora.ipynb #c791966d
 def peft_configs(metadata:dict)->dict: # 'unet' -> its peft configuration; '' -> one that counts for every model
     "peft's configurations from a file's metadata."
     if 'peft_config' in metadata: return {'': json.loads(metadata['peft_config'])}
@@ -398,65 +467,62 @@ def peft_configs(metadata:dict)->dict: # 'unet' -> its peft configuration; '' ->
         out.setdefault(model, {})[field] = value
     return out
 
-def peft_scale(config:dict, layer:str, rank:int)->float|None:
-    "The scale that a peft configuration gives a layer, None where it has nothing to say."
+def peft_scale(configs:dict, # as `peft_configs` gives them
+               layer:str,    # the layer's name, with its model in front
+               rank:int,
+              )->float|None: # None where they have nothing to say
+    "The scale that peft's configuration gives a layer."
+    model, _, inside = layer.partition('.')
+    config = configs.get(model) or configs.get('')
     if not config: return None
-    if config.get('use_dora'): raise ValueError("this adapter is a DoRA (use_dora is true) and cannot be mixed as a LoRA")
-    pattern = config.get('alpha_pattern') or {}
-    hit = next((p for p in pattern if re.match(rf'(.*\.)?({p})$', layer)), None)
-    alpha = pattern[hit] if hit else config.get('lora_alpha', rank)
+    if config.get('use_dora'): raise ValueError(_DORA)
+    alphas = config.get('alpha_pattern') or {}
+    hit = next((p for p in alphas if re.match(rf'(.*\.)?({p})$', inside)), None)
+    alpha = alphas[hit] if hit else config.get('lora_alpha', rank)
     return alpha / (rank**.5 if config.get('use_rslora') else rank)
 
-# %% ../nbs/04_lora.ipynb #2465ab55
+# %% ../nbs/04_lora.ipynb #754096f1
+_WINDOW = re.compile(r'(resnets\.\d+\.conv[12]|samplers\.0\.conv|\.conv_in|\.conv_out)$')
+
+def read_layer(layer:str,    # its diffusers name
+               parts:dict,   # what its file holds for it
+               configs:dict, # peft's configurations, if the file has any
+              )->Factors:
+    "One layer's change, checked."
+    f = factors_from(parts, peft_scale(configs, layer, len(parts.get('down', ' '))))
+    if 'down' not in parts and f.down.ndim == 2 and _WINDOW.search(layer):
+        f = replace(f, down=f.down.reshape(f.rank, -1, 3, 3))
+    if all(torch.isfinite(t).all() for t in (f.up, f.down)) and math.isfinite(f.scale): return f
+    raise ValueError("it contains NaN or infinity: the training diverged, or the file is damaged")
+
+# %% ../nbs/04_lora.ipynb #21ccbfbe
+_DERIVED = ('lora_adapter_metadata', 'peft_config', 'format') # about the file's layout: written anew for each file
+
 def load_lora(path,               # a LoRA file in any dialect, or a peft adapter folder
               name:str=None,      # what to call it; the file's name if None
               strict:bool=True,   # refuse a file with keys that no dialect explains
              )->Lora:
     "Read a LoRA, detecting its dialect by its content."
     path, (tensors, metadata) = Path(path), open_tensors(path)
-    name = name or path.stem
-    layers, tokens, unknown = _layers(tensors)
-    if unknown and strict: raise ValueError(f"'{path.name}' has {len(unknown)} keys that no LoRA dialect explains: "
-        f"{', '.join(unknown[:5])}{' …' if len(unknown) > 5 else ''}; pass strict=False to leave them out")
-    if not layers: raise ValueError(f"'{path.name}' holds no LoRA: none of its {len(tensors)} tensors is a factor of a layer")
-    configs = peft_configs(metadata)
-    factors = {k: _checked(k, parts, configs, name) for k, parts in layers.items()}
-    return Lora(factors, {k: v for k, v in metadata.items() if k not in ('lora_adapter_metadata', 'peft_config', 'format')},
-                name, tokens, _source(path))
-
-def _layers(tensors): # keys sorted into layers, embeddings, and what is not understood
-    if 0 in tensors: tensors = {f'unet:{i//2}:{"down" if i % 2 else "up"}': t for i, t in tensors.items()} # a plain list
-    layers, tokens, unknown = {}, {}, []
-    for key, t in _renamed(tensors).items():
-        if m := _TOKEN.match(key): tokens[m[1] or m[2] or m[3]] = t; continue
-        layer, part = split_key(key)
-        if layer is None: unknown.append(key)
-        else: layers.setdefault(layer, {})[part] = t
-    return layers, tokens, sorted(unknown)
-
-def _renamed(tensors): # numbered keys get names; all others stay as they are
-    for model in ('unet', 'text_encoder'):
-        ups = [tensors[f'{model}:{i}:up'] for i in range(len(tensors)) if f'{model}:{i}:up' in tensors]
-        names = numbered_names([len(t) for t in ups], model) if ups else []
-        tensors = {**{k: t for k, t in tensors.items() if not re.match(rf'{model}:\d+:', k)},
-                   **{f'{n}.lora_{part}.weight': tensors[f'{model}:{i}:{part}'] for i, n in enumerate(names) for part in ('up', 'down')}}
-    return tensors
-
-def _checked(layer, parts, configs, lora):
-    model, _, inside = layer.partition('.')
-    rank = len(parts['down']) if 'down' in parts else 1
-    try:
-        f = factors_from(parts, peft_scale(configs.get(model) or configs.get('') or {}, inside.removeprefix('text_model.'), rank))
-        if not (torch.isfinite(f.up).all() and torch.isfinite(f.down).all() and math.isfinite(f.scale)):
-            raise ValueError("it contains NaN or infinity: the training diverged, or the file is damaged")
-        return f
-    except ValueError as e: raise ValueError(f"'{lora}', module '{layer}': {e}") from e
+    layers, tokens, unknown = sort_tensors(tensors)
+    if unknown and strict:
+        some = ', '.join(unknown[:5]) + (' …' if len(unknown) > 5 else '')
+        raise ValueError(f"'{path.name}' has {len(unknown)} keys that no LoRA dialect explains: {some}; "
+                         "pass strict=False to leave them out")
+    if not layers:
+        raise ValueError(f"'{path.name}' holds no LoRA: none of its {len(tensors)} tensors is a layer's factor")
+    factors, configs = {}, peft_configs(metadata)
+    for k, parts in layers.items():
+        try: factors[k] = read_layer(k, parts, configs)
+        except ValueError as e: raise ValueError(f"'{path.name}', module '{k}': {e}") from e
+    kept = {k: v for k, v in metadata.items() if k not in _DERIVED}
+    return Lora(factors, kept, name or path.stem, tokens, _source(path))
 
 def _source(path):
     file = path if path.is_file() else next(path.glob('adapter_model.*'))
     return {'file': path.name, 'sha256': sha256(file)}
 
-# %% ../nbs/04_lora.ipynb #6f183fd4
+# %% ../nbs/04_lora.ipynb #03ce9e50
 _CROSS = {768: 'sd1', 1024: 'sd2', 2048: 'sdxl'}
 
 def base_family(lora:Lora)->str: # 'sd1', 'sd2', 'sdxl', 'flux', 'sd3', 'qwen' or 'custom'
@@ -464,9 +530,9 @@ def base_family(lora:Lora)->str: # 'sd1', 'sd2', 'sdxl', 'flux', 'sd3', 'qwen' o
     if any(k.startswith('transformer.') for k in lora): return _transformer_family(lora)
     if any(k.startswith('text_encoder_2.') for k in lora): return 'sdxl' if '.layers.31.' in ''.join(lora) else 'custom'
     cross = {f.shape[1] for k, f in lora.items() if re.search(r'unet.*attn2\.to_[kv]$', k)}
-    wide_enough = all(f.shape[0] in (320, 640, 1280) for k, f in lora.items() if re.search(r'unet.*attn\d\.to_[qkv]$', k))
+    width = {f.shape[0] for k, f in lora.items() if re.search(r'unet.*attn\d\.to_[qkv]$', k)}
     clip = {f.shape[1] for k, f in lora.items() if re.search(r'^text_encoder\..*self_attn\.[qkv]_proj$', k)}
-    if len(cross) == 1 and wide_enough: return _CROSS.get(cross.pop(), 'custom')
+    if len(cross) == 1 and width <= {320, 640, 1280}: return _CROSS.get(cross.pop(), 'custom')
     return _CROSS.get(clip.pop(), 'custom') if not cross and len(clip) == 1 else 'custom'
 
 def _transformer_family(lora):
@@ -475,7 +541,7 @@ def _transformer_family(lora):
              ('attn.add_q_proj', 'sd3'))
     return next((family for sign, family in signs if sign in names), 'custom')
 
-# %% ../nbs/04_lora.ipynb #31f785a0
+# %% ../nbs/04_lora.ipynb #79e49739
 def _diffusers_key(layer, part, family): return f"{layer}.lora_{dict(up='B', down='A')[part]}.weight"
 
 def _kohya_key(layer, part, family):
@@ -490,8 +556,8 @@ _KEY = {'diffusers': _diffusers_key, 'kohya': _kohya_key}
 def _cast(t, dtype, layer): # to the file's dtype; a value that does not fit is an error
     out = t if dtype is None else t.to(dtype)
     if not torch.isfinite(out).all():
-        raise ValueError(f"module '{layer}' does not fit {str(out.dtype)[6:]}: its largest value is {t.abs().max():.3g}; "
-                         "save as float32 or bfloat16")
+        raise ValueError(f"module '{layer}' does not fit {str(out.dtype)[6:]}: "
+                         f"its largest value is {t.abs().max():.3g}; save as float32 or bfloat16")
     return out.contiguous()
 
 def file_tensors(lora:Lora, format:str='diffusers', dtype:torch.dtype|None=None)->dict: # key -> Tensor
@@ -504,7 +570,7 @@ def file_tensors(lora:Lora, format:str='diffusers', dtype:torch.dtype|None=None)
     token = 'lora_embedding.{}' if format == 'diffusers' else 'bundle_emb.{}.string_to_param.*'
     return {**out, **{token.format(k): t.contiguous() for k, t in lora.embeddings.items()}}
 
-# %% ../nbs/04_lora.ipynb #74b09b51
+# %% ../nbs/04_lora.ipynb #961d7690
 _SPEC = {'sd1': ('sd_v1', 'stable-diffusion-v1/lora'), 'sd2': ('sd_v2', 'stable-diffusion-v2-512/lora'),
          'sdxl': ('sdxl_base_v1-0', 'stable-diffusion-xl-v1-base/lora')}
 
@@ -534,7 +600,7 @@ def file_metadata(lora:Lora, format:str='diffusers')->dict: # str -> str
     written = _peft_metadata(lora) if format == 'diffusers' else _kohya_metadata(lora)
     return {**lora.metadata, **spec, **written, 'format': 'pt'}
 
-# %% ../nbs/04_lora.ipynb #f15af9fd
+# %% ../nbs/04_lora.ipynb #7a343fc4
 _ST = {torch.float64: 'F64', torch.float32: 'F32', torch.float16: 'F16', torch.bfloat16: 'BF16', torch.int64: 'I64',
        torch.float8_e4m3fn: 'F8_E4M3', torch.float8_e5m2: 'F8_E5M2'}
 DTYPES = {'float32': torch.float32, 'fp32': torch.float32, 'float16': torch.float16, 'fp16': torch.float16,
@@ -562,5 +628,120 @@ def save_lora(lora:Lora,
     "Write a LoRA that diffusers, peft, kohya's tools, A1111 and ComfyUI read; identical bytes for an identical LoRA."
     if format not in _KEY: raise ValueError(f"unknown LoRA format '{format}'; there are {' and '.join(_KEY)}")
     if not lora: raise ValueError(f"'{lora.name}' has no modules: there is nothing to save to '{path}'")
-    if isinstance(dtype, str) and dtype not in DTYPES: raise ValueError(f"unknown dtype '{dtype}'; there are {', '.join(DTYPES)}")
+    if isinstance(dtype, str) and dtype not in DTYPES:
+        raise ValueError(f"unknown dtype '{dtype}'; there are {', '.join(DTYPES)}")
     return write_safetensors(file_tensors(lora, format, DTYPES.get(dtype, dtype)), file_metadata(lora, format), path)
+
+# %% ../nbs/04_lora.ipynb #70c9c08b
+def layers(models)->dict: # layer name -> module; `models` is a pipeline, or {'unet': model, …}
+    "The linear and convolution layers of a pipeline, by the names that LoRAs use."
+    if not isinstance(models, dict):
+        models = {k: m for k in ('unet', 'transformer', 'text_encoder', 'text_encoder_2', 'text_encoder_3')
+                  if (m := getattr(models, k, None)) is not None}
+    found = ((f'{home}.{name}', m) for home, model in models.items() for name, m in model.named_modules())
+    return {module_name(k): m for k, m in found if isinstance(m, (torch.nn.Linear, torch.nn.Conv2d))}
+
+def misfits(lora:Lora,
+            shapes:dict, # layer name -> shape of its weight
+           )->list[str]: # one line for each layer that does not fit; empty if all is well
+    "What a LoRA would change that the base does not have."
+    return [f"'{k}' is " + (f"{f.shape} here and {tuple(shapes[k])} in the base" if k in shapes else "not in the base")
+            for k, f in lora.items() if tuple(shapes.get(k, ())) != f.shape]
+
+# %% ../nbs/04_lora.ipynb #a750dc83
+_UNETS = {'sd1': dict(cross_attention_dim=768, attention_head_dim=8),
+          'sd2': dict(cross_attention_dim=1024, attention_head_dim=[5, 10, 20, 20], use_linear_projection=True),
+          'sdxl': dict(cross_attention_dim=2048, attention_head_dim=[5, 10, 20], use_linear_projection=True,
+                       block_out_channels=(320, 640, 1280), transformer_layers_per_block=[1, 2, 10],
+                       down_block_types=('DownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'),
+                       up_block_types=('CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'UpBlock2D'),
+                       addition_embed_type='text_time', addition_time_embed_dim=256,
+                       projection_class_embeddings_input_dim=2816)}
+_CLIP_L = dict(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12)
+_CLIP_H = dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=23, num_attention_heads=16)
+_CLIP_G = dict(hidden_size=1280, intermediate_size=5120, num_hidden_layers=32, num_attention_heads=20,
+               projection_dim=1280)
+_TEXT = {'sd1': [_CLIP_L], 'sd2': [_CLIP_H], 'sdxl': [_CLIP_L, _CLIP_G]}
+
+def architecture(family:str)->dict: # layer name -> shape of its weight; 'sd1', 'sd2' or 'sdxl'
+    "Every linear and convolution layer of a published base, built without weights on the `meta` device."
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+    if family not in _UNETS: raise ValueError(f"no architecture for family '{family}'; there are {', '.join(_UNETS)}")
+    with torch.device('meta'):
+        models = {'unet': UNet2DConditionModel(**_UNETS[family])}
+        for i, kw in enumerate(_TEXT[family]):
+            kind = CLIPTextModel if i == 0 else CLIPTextModelWithProjection
+            models['text_encoder' + ('_2' if i else '')] = kind(CLIPTextConfig(**kw))
+    return {k: tuple(m.weight.shape) for k, m in layers(models).items()}
+
+# %% ../nbs/04_lora.ipynb #2d466004
+@torch.no_grad()
+def bake(models,           # a pipeline, or {'unet': model, …}; changed in place
+         lora:Lora,
+         weight:float=1.,  # how strongly; -1 takes it out again
+        )->None:
+    "Add a style to the weights of a model."
+    own = layers(models)
+    if wrong := misfits(lora, {k: m.weight.shape for k, m in own.items()}):
+        raise ValueError(f"'{lora.name}' does not fit this base in {len(wrong)} modules: {wrong[0]}")
+    for k, f in lora.items():
+        w = own[k].weight
+        w.copy_((w.float() + weight * f.delta().to(w.device)).to(w.dtype))
+
+def extract(tuned,         # a pipeline, or {'unet': model, …}, after training
+            base,          # the same before
+            rank:int=16,
+            names=None,    # which layers; all that differ if None
+            seed:int=0,    # of the randomised SVD
+           )->Lora:
+    "The difference between two models, as the best LoRA of a rank."
+    before, after, found = layers(base), layers(tuned), {}
+    for k in names or [k for k in after if not torch.equal(after[k].weight, before[k].weight)]:
+        D = (after[k].weight.detach().float() - before[k].weight.detach().float())
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed) # svd_lowrank takes no generator; the fork leaves the global one as it was
+            U, S, V = torch.svd_lowrank(D.flatten(1), q=min(rank + 8, *D.flatten(1).shape), niter=4)
+        root = S[:rank].sqrt()
+        found[k] = Factors(U[:, :rank] * root, (V[:, :rank] * root).T.reshape(-1, *D.shape[1:]))
+    return Lora(found, name='extracted')
+
+# %% ../nbs/04_lora.ipynb #86eb133b
+def block_of(name:str)->str: # 'unet.down_blocks.1', 'unet.mid_block', 'text_encoder' …
+    "The part of the network that a layer belongs to."
+    model, *path = name.split('.')
+    if model.startswith('text_encoder'): return model
+    return '.'.join([model, *path[:2 if path[0].endswith('blocks') else 1]])
+
+def block_norms(lora:Lora)->dict: # block -> ‖ΔW‖ over its layers
+    "How strong a style is in each part of the network."
+    squares = {}
+    for k, f in lora.items(): squares.setdefault(block_of(k), []).append(norm(f)**2)
+    return {b: math.fsum(s)**.5 for b, s in squares.items()}
+
+def summary(lora:Lora)->str: # a Markdown table
+    "What a LoRA is for, what it holds, and how strong it is where."
+    count, total = Counter(map(block_of, lora)), norm(lora)
+    some = lambda xs: '/'.join(f'{x:g}' for x in sorted(xs)[:4]) + (' …' if len(xs) > 4 else '')
+    alphas, ranks = {round(f.alpha, 4) for f in lora.values()}, set(lora.ranks)
+    head = (f"**{lora.name or 'LoRA'}**: {base_family(lora)}, {len(lora)} modules, rank {some(ranks)}, "
+            f"alpha {some(alphas)}, {'/'.join(lora.dtypes)}, ‖ΔW‖ = {total:.3g}")
+    table = [f"| {b} | {count[b]} | {n:.3g} | {n**2 / max(total**2, 1e-300):.1%} |"
+             for b, n in block_norms(lora).items()]
+    return '\n'.join([head, '', '| block | modules | ‖ΔW‖ | share of ‖ΔW‖² |', '|---|---:|---:|---:|', *table])
+
+Lora.summary = summary
+Lora._repr_markdown_ = summary
+
+# %% ../nbs/04_lora.ipynb #13218924
+def plot_lora(lora:Lora):
+    "Strength per block, and the spectrum of every layer."
+    from matplotlib.figure import Figure
+    fig, blocks = Figure(figsize=(8, 2.8), layout='constrained'), block_norms(lora)
+    left, right = fig.subplots(1, 2)
+    left.barh(list(blocks)[::-1], list(blocks.values())[::-1]); left.set(xlabel='‖ΔW‖', title=lora.name or 'LoRA')
+    for f in lora.values(): right.semilogy(range(1, f.rank + 1), spectrum(f).clamp(min=1e-12), lw=.7, alpha=.6)
+    right.set(xlabel='direction', title='singular values, a line a layer')
+    return fig
+
+Lora.plot = plot_lora
