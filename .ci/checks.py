@@ -1,0 +1,157 @@
+"""What must hold before a change is accepted, in the order in which it is cheapest to find out: `make test`.
+
+Each step prints what it found and then PASS or FAIL; the last line counts steps and notebooks.
+`python .ci/checks.py lint layers` runs only those."""
+import ast
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from configparser import ConfigParser
+from contextlib import contextmanager
+from pathlib import Path
+
+from readme import readme
+
+TOP = Path(__file__).resolve().parent.parent
+PACKAGE, NBS, BIN = TOP/"loramix_nb", TOP/"nbs", Path(sys.executable).parent
+# One thread each for two notebooks at a time: two pools of threads on two cores wait for one another.
+ENV = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run(*command, cwd=TOP, **kw):
+    "Run a command with the environment's programs first on the path; fails with what it printed."
+    done = subprocess.run([str(c) for c in command], cwd=cwd, env=ENV, text=True, capture_output=True, **kw)
+    if done.returncode: raise AssertionError(f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}")
+    return done.stdout
+
+
+def tree():
+    "Every file that git knows or would add -> a hash of its content; a tree with uncommitted work is as good as any."
+    names = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    return {n: hashlib.sha256((TOP/n).read_bytes()).hexdigest() for n in names if (TOP/n).is_file()}
+
+
+@contextmanager
+def unchanged(what):
+    "Fails if the block changes, adds or removes a file of the repository."
+    before = tree()
+    yield
+    after = tree()
+    moved = sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
+    assert not moved, f"{what} changes {', '.join(moved)}: run it, look at the difference, commit it"
+
+
+def clean():
+    "Notebooks carry no execution counts or editor metadata."
+    with unchanged("nbdev-clean"): run("nbdev-clean")
+
+
+def export():
+    "The package is what the notebooks export, and its version is the one in settings.ini."
+    with unchanged("nbdev-export"): run("nbdev-export")
+    cfg = ConfigParser(delimiters=["="])
+    cfg.read(TOP/"settings.ini", encoding="utf-8")
+    found = re.search(r'__version__ = "(.+)"', (PACKAGE/"__init__.py").read_text())[1]
+    assert found == cfg["DEFAULT"]["version"], f"loramix_nb is {found}, settings.ini says {cfg['DEFAULT']['version']}"
+
+
+def lint():
+    "No undefined or unused names, no star imports."
+    run("ruff", "check", ".")
+
+
+def notebooks():
+    "Every notebook runs from top to bottom and leaves the repository as it was: (how many did, which did not)."
+    files = [f for f in NBS.rglob("*.ipynb") if not any(p.startswith((".", "_")) for p in f.relative_to(NBS).parts)]
+    names = sorted(f.name for f in files if not (f.parent/".notest").exists())
+    with unchanged("testing the notebooks"):
+        done = subprocess.run(["nbdev-test", "--n_workers", "2", "--timing"], cwd=TOP, env=ENV, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    print(done.stdout.strip(), done.stderr.strip(), sep="\n")
+    failed = re.findall(r"^\t(\S.*\.ipynb)$", done.stderr.partition("Failed On The Following Notebooks")[2], re.M)
+    assert done.returncode == 0 or failed, "nbdev-test ended without a verdict"
+    return len(names) - len(failed), failed
+
+
+def layers():
+    "A module imports only modules of notebooks with lower numbers."
+    number = {}
+    for nb in NBS.glob("[0-9][0-9]_*.ipynb"): number[nb.stem[3:]] = int(nb.stem[:2])
+    modules = {f.stem: f for f in PACKAGE.glob("*.py") if not f.stem.startswith("_")}
+    assert modules.keys() == number.keys(), f"notebooks {sorted(number)} and modules {sorted(modules)} do not match"
+    upward = [f"{name} imports {other}" for name, file in modules.items() for other in imported(file)
+              if number.get(other, 0) >= number[name]]
+    assert not upward, "; ".join(upward)
+
+
+def imported(file):
+    "The modules of the package that a file imports, wherever in the file."
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import): names = [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = f"{PACKAGE.name}.{node.module or ''}".rstrip(".") if node.level else node.module
+            names = [f"{base}.{a.name}" for a in node.names] if base == PACKAGE.name else [base]
+        else: continue
+        yield from (n.split(".")[1] for n in names if n.startswith(f"{PACKAGE.name}."))
+
+
+def docs():
+    "The notebooks can be made into the site: what Quarto renders is in _proc."
+    # nbdev-proc-nbs does the same, and first tries to install Quarto as root where it is missing
+    run(sys.executable, "-c", "from nbdev.quarto import refresh_quarto_yml as yml; yml();"
+        "from nbdev.serve import proc_nbs; proc_nbs(force=True, n_workers=2)")
+
+
+def readme_is_index():
+    "README.md is nbs/index.ipynb as markdown."
+    assert (TOP/"README.md").read_text(encoding="utf-8") == readme(), "README.md is not index.ipynb: run make readme"
+
+
+def wheel():
+    "The wheel, built from what git holds, works in a fresh environment; only its dependencies are borrowed from ours."
+    with tempfile.TemporaryDirectory() as tmp:
+        tmp = Path(tmp)
+        for name in tree():
+            (tmp/"src"/name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp/"src"/name).write_bytes((TOP/name).read_bytes())
+        run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp, tmp/"src")
+        venv.create(tmp/"fresh", with_pip=True)
+        python, site = tmp/"fresh"/"bin"/"python", next((tmp/"fresh"/"lib").glob("python*"))/"site-packages"
+        run(python, "-m", "pip", "install", "-q", "--no-deps", *tmp.glob("*.whl"), cwd=tmp)
+        run(python, "-m", "pip", "uninstall", "-q", "-y", "setuptools", cwd=tmp) # an old one comes with old Pythons
+        # A path that comes from a .pth has its own .pth files ignored, so our editable install stays out of sight.
+        (site/"borrowed.pth").write_text(f"{next((BIN.parent/'lib').glob('python*'))/'site-packages'}\n")
+        run(python, TOP/".ci"/"torchvision_cpu.py", cwd=tmp)
+        run(python, "-m", "pip", "check", cwd=tmp)
+        (tmp/"work").mkdir()
+        print(run(python, TOP/".ci"/"first_minute.py", cwd=tmp/"work", timeout=300).strip())
+
+
+STEPS = (clean, export, lint, notebooks, layers, readme_is_index, docs, wheel)
+
+
+def main(steps):
+    "Every step, also after one that failed: a change should learn of all that is wrong with it at once."
+    passed = failed = 0
+    for step in steps:
+        start, bad = time.time(), []
+        try:
+            good, bad = step() or (0, [])
+            passed, failed = passed + good, failed + len(bad)
+            ok = not bad
+        except Exception as e:
+            ok = False
+            print(e if isinstance(e, AssertionError) else f"{type(e).__name__}: {e}")
+        passed, failed = passed + ok, failed + (not ok and not bad)
+        print(f"{'PASS' if ok else 'FAIL'} {step.__name__}: {step.__doc__.splitlines()[0]} ({time.time()-start:.0f} s)",
+              *bad, sep="\n  ", flush=True)
+    print(f"\n{passed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__": main([s for s in STEPS if s.__name__ in sys.argv[1:] or not sys.argv[1:]])
