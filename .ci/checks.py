@@ -70,7 +70,7 @@ def notebooks():
     files = [f for f in NBS.rglob("*.ipynb") if not any(p.startswith((".", "_")) for p in f.relative_to(NBS).parts)]
     names = sorted(f.name for f in files if not (f.parent/".notest").exists())
     with unchanged("testing the notebooks"):
-        done = subprocess.run(["nbdev-test", "--n_workers", "2", "--timing"], cwd=TOP, env=ENV, text=True,
+        done = subprocess.run(["nbdev-test", "--n-workers", "2", "--timing"], cwd=TOP, env=ENV, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     print(done.stdout.strip(), done.stderr.strip(), sep="\n")
     failed = re.findall(r"^\t(\S.*\.ipynb)$", done.stderr.partition("Failed On The Following Notebooks")[2], re.M)
