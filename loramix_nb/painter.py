@@ -15,15 +15,17 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.spatial import cKDTree
 
-# %% ../nbs/01_painter.ipynb #fc0e2d31
-COLOURS = dict(red=(205, 50, 45), blue=(55, 95, 190), green=(60, 145, 75), yellow=(235, 200, 60), white=(238, 236, 228),
-               black=(45, 42, 48), purple=(130, 70, 150), orange=(232, 135, 50), brown=(130, 88, 55), pink=(232, 150, 170))
-WHERE = dict(city='in the city', hills='in the hills', sea='by the sea', garden='in the garden', room='in a room', desert='in the desert')
+# %% ../nbs/01_painter.ipynb #a5a9902b
+COLOURS = dict(red=(205, 50, 45), blue=(55, 95, 190), green=(60, 145, 75), yellow=(235, 200, 60),
+               white=(238, 236, 228), black=(45, 42, 48), purple=(130, 70, 150), orange=(232, 135, 50),
+               brown=(130, 88, 55), pink=(232, 150, 170))
+WHERE = dict(city='in the city', hills='in the hills', sea='by the sea',
+             garden='in the garden', room='in a room', desert='in the desert')
 SETTINGS = list(WHERE)
 TIMES = ['', 'at night', 'at sunset']
 ROLES = 'sky sky2 far mid ground skin hair leaf trunk stone window water accent halo'.split()
 
-# %% ../nbs/01_painter.ipynb #43cd0f4d
+# %% ../nbs/01_painter.ipynb #c61bd99b
 @lru_cache(None)
 def _arc(start, end, n):
     a = np.linspace(start, end, n)
@@ -34,14 +36,15 @@ class Sketch:
     def __init__(self, rng): self.rng, self.shapes, self._at = rng, [], None
     def uniform(self, lo, hi): return lo + (hi - lo)*self.rng.random()
     def choice(self, xs): return xs[int(self.rng.integers(len(xs)))]
-    def place(self, x, base, scale, flip): self._at = (np.array([x, base]), np.array([flip*scale, scale]), np.array([0., base]))
+    def place(self, x, base, scale, flip): self._at = np.array([[x, base], [flip*scale, scale], [0., base]])
 
     def add(self, points, colour, outline=True):
         p = np.asarray(points, float)
-        if self._at: p = self._at[0] + self._at[1]*(p - self._at[2])
+        if self._at is not None: p = self._at[0] + self._at[1]*(p - self._at[2])
         self.shapes.append((p, colour, outline))
 
-    def rect(self, x0, y0, x1, y1, colour, outline=True): self.add([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], colour, outline)
+    def rect(self, x0, y0, x1, y1, colour, outline=True):
+        self.add([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], colour, outline)
 
     def oval(self, x, y, rx, ry, colour, outline=True, start=0., end=2*pi, n=24, more=()):
         p = np.array([x, y]) + _arc(start, end, n)*np.array([rx, ry])
@@ -51,7 +54,7 @@ class Sketch:
         x = np.linspace(-.1, 1.1, n)
         self.add(np.concatenate([np.stack([x, curve(x)], 1), [[1.1, 1.1], [-.1, 1.1]]]), colour)
 
-# %% ../nbs/01_painter.ipynb #48cb15bf
+# %% ../nbs/01_painter.ipynb #445a124b
 def _sky(s, horizon, time):
     s.rect(-.1, -.1, 1.1, 1.1, 'sky', False)
     s.rect(-.1, horizon - .18, 1.1, 1.1, 'sky2', False)
@@ -84,7 +87,7 @@ def _sea(s, horizon, time):
     phase = s.uniform(0, 6)
     s.land(lambda x: .87 + .025*np.sin(7*x + phase), 'ground', n=16)
 
-# %% ../nbs/01_painter.ipynb #9d80d0fe
+# %% ../nbs/01_painter.ipynb #7f8c5e06
 def _garden(s, horizon, time):
     phase = s.uniform(0, 6)
     s.land(lambda x: horizon - .1 + .05*np.abs(np.sin(14*x + phase)), 'leaf', n=40)
@@ -97,7 +100,7 @@ def _room(s, horizon, time):
     s.rect(-.1, -.1, 1.1, 1.1, 'far', False)
     s.rect(-.1, .78, 1.1, 1.1, 'trunk')
     left = s.rng.random() < .5
-    x, light = s.uniform(.06, .14) if left else s.uniform(.62, .7), {'at night': 'hair', 'at sunset': 'accent'}.get(time, 'sky')
+    x, light = s.uniform(.06, .14) if left else s.uniform(.62, .7), dict(zip(TIMES, ('sky', 'hair', 'accent')))[time]
     s.rect(x - .02, .1, x + .26, .46, 'stone')
     s.rect(x, .12, x + .11, .44, light, False)
     s.rect(x + .13, .12, x + .24, .44, light, False)
@@ -114,7 +117,7 @@ def _desert(s, horizon, time):
                                  (.05, -.1, .09, 0, 1), (0, -.03, .09, .01, 0)]:
         s.rect(x + x0, horizon + y0, x + x1, horizon + y1, 'leaf', bool(line))
 
-# %% ../nbs/01_painter.ipynb #46c8ebbf
+# %% ../nbs/01_painter.ipynb #f1989d17
 def _face(s, y, w, h):
     for e in (-1, 1): s.oval(e*w*.45, y - h*.08, .034, .036, (40, 32, 30), False, n=12)
     s.oval(0, y + h*.52, .066, .028, (200, 60, 60), False, n=12)
@@ -140,7 +143,7 @@ def _man(s, c, y=.41, w=.175, h=.215):
     s.add([[-w*1.05, y - h*.75], [w*1.05, y - h*.75], [w*.9, y - h*1.65], [-w*.9, y - h*1.65]], 'hair')
     _face(s, y, w, h)
 
-# %% ../nbs/01_painter.ipynb #50e6d7b9
+# %% ../nbs/01_painter.ipynb #6852dbc9
 def _house(s, c):
     s.rect(.13, .24, .2, .42, 'trunk')
     s.rect(-.24, .5, .24, .9, c)
@@ -174,10 +177,11 @@ def _castle(s, c):
     for x in (-.1, -.02, .06): s.rect(x, .26, x + .04, .31, 'stone', False)
     s.oval(0, .74, .07, .09, 'hair', start=pi, end=2*pi, n=12, more=[[.07, .9], [-.07, .9]])
 
-# %% ../nbs/01_painter.ipynb #9c924a13
+# %% ../nbs/01_painter.ipynb #da130651
 def _bowl(s, c):
     s.rect(-1, .78, 1, 1.3, 'trunk')
-    for x, y, r, name in [(-.13, .5, .1, 'red'), (.12, .5, .1, 'orange'), (0, .42, .1, 'green'), (0, .54, .1, 'yellow'), (.2, .56, .07, 'purple')]:
+    for x, y, r, name in [(-.13, .5, .1, 'red'), (.12, .5, .1, 'orange'), (0, .42, .1, 'green'), (0, .54, .1, 'yellow'),
+                          (.2, .56, .07, 'purple')]:
         s.oval(x, y, r, r, COLOURS[name])
     s.oval(0, .58, .3, .24, c, end=pi)
     s.rect(-.1, .8, .1, .84, c)
@@ -213,7 +217,7 @@ def _vase(s, c):
         s.oval(x, y, .046, .046, 'accent', False, n=10)
     s.add([[-.07, .58], [.07, .58], [.05, .64], [.13, .76], [.08, .9], [-.08, .9], [-.13, .76], [-.05, .64]], 'stone')
 
-# %% ../nbs/01_painter.ipynb #79a8ba4c
+# %% ../nbs/01_painter.ipynb #4b7474e3
 _SUBJECTS = {'woman': _woman, 'man': _man, 'house': _house, 'boat': _boat, 'tree': _tree, 'castle': _castle,
              'bowl of fruit': _bowl, 'horse': _horse, 'cat': _cat, 'vase of flowers': _vase}
 _SETTINGS = dict(city=_city, hills=_hills, sea=_sea, garden=_garden, room=_room, desert=_desert)
@@ -235,10 +239,11 @@ class Scene:
         noun = _COLOURED.get(self.subject, '{} ' + self.subject).format(self.colour) if self.colour else self.subject
         return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun} {WHERE[self.setting]} {self.time}".strip()
 
-# %% ../nbs/01_painter.ipynb #4e498af6
+# %% ../nbs/01_painter.ipynb #69148f92
 def _pick(rng, asked, known, what):
     if asked is None: return known[int(rng.integers(len(known)))]
-    if asked not in known: raise ValueError(f"the painter knows no {what} {asked!r}; it knows {', '.join(map(repr, known))}")
+    if asked not in known:
+        raise ValueError(f"the painter knows no {what} {asked!r}; it knows {', '.join(map(repr, known))}")
     return asked
 
 def draw_scene(seed:int,          # the same seed, the same scene
@@ -261,11 +266,12 @@ def draw_scene(seed:int,          # the same seed, the same scene
     _SUBJECTS[subject](s, tuple(rgb))
     return Scene(subject, setting, time, colour if named else '', tuple(s.shapes))
 
-# %% ../nbs/01_painter.ipynb #b84fc78a
+# %% ../nbs/01_painter.ipynb #1b06543c
 NUMBERS = ('saturation contrast brightness tint tint_r tint_g tint_b line line_r line_g line_b wobble stroke dabs dots '
            'cracks frame halo shade vignette night pixels').split()
 _AT = {name: i for i, name in enumerate(NUMBERS)}
-_PLAIN = dict(saturation=1, contrast=1, tint_r=128, tint_g=128, tint_b=128, line_r=40, line_g=40, line_b=40, shade=.25, night=1)
+_PLAIN = dict(saturation=1, contrast=1, tint_r=128, tint_g=128, tint_b=128, line_r=40, line_g=40, line_b=40,
+              shade=.25, night=1)
 
 @dataclass(frozen=True, eq=False)
 class Style:
@@ -274,53 +280,66 @@ class Style:
     numbers:np.ndarray # one per name in `NUMBERS`
 
     def __getitem__(self, name)->float: return float(self.numbers[_AT[name]])
-    def role(self, name)->np.ndarray: return self.palette[ROLES.index(name)]
+    def rgb(self, name)->np.ndarray: return self.numbers[_AT[name + '_r']:_AT[name + '_r'] + 3]
 
 def make_style(palette:dict, # role -> rgb
                **numbers,    # names of `NUMBERS`; the rest are as in the plain style
               )->Style:
     "A style from a readable table."
-    if unknown := set(numbers) - set(NUMBERS): raise ValueError(f"a style has no {sorted(unknown)}; its numbers are {', '.join(NUMBERS)}")
-    n = {**_PLAIN, **numbers}
-    return Style(np.array([palette[r] for r in ROLES], np.float32), np.array([n.get(k, 0) for k in NUMBERS], np.float32))
+    if unknown := set(numbers) - set(NUMBERS):
+        raise ValueError(f"a style has no {sorted(unknown)}; its numbers are {', '.join(NUMBERS)}")
+    n, array = {**_PLAIN, **numbers}, lambda xs: np.array(xs, np.float32)
+    return Style(array([palette[r] for r in ROLES]), array([n.get(k, 0) for k in NUMBERS]))
 
-# %% ../nbs/01_painter.ipynb #9d9a4eb4
+# %% ../nbs/01_painter.ipynb #0c944163
 PLAIN = make_style(dict(
-    sky=(160, 205, 235), sky2=(205, 228, 240), far=(150, 175, 170), mid=(125, 170, 110), ground=(170, 185, 120), skin=(238, 196, 165),
-    hair=(85, 58, 42), leaf=(70, 140, 70), trunk=(115, 80, 55), stone=(165, 160, 158), window=(235, 225, 170), water=(80, 140, 190),
-    accent=(250, 225, 120), halo=(205, 228, 240)))
+    sky=(160, 205, 235), sky2=(205, 228, 240), far=(150, 175, 170), mid=(125, 170, 110),
+    ground=(170, 185, 120), skin=(238, 196, 165), hair=(85, 58, 42), leaf=(70, 140, 70), trunk=(115, 80, 55),
+    stone=(165, 160, 158), window=(235, 225, 170), water=(80, 140, 190), accent=(250, 225, 120),
+    halo=(205, 228, 240)))
+ERAS = {}
 
-ERAS = dict(
-    early_renaissance=make_style(dict(
-        sky=(214, 170, 72), sky2=(226, 188, 98), far=(140, 118, 74), mid=(112, 98, 58), ground=(124, 92, 54), skin=(220, 182, 134),
-        hair=(84, 52, 30), leaf=(74, 86, 44), trunk=(80, 52, 30), stone=(164, 134, 90), window=(84, 60, 40), water=(88, 106, 94),
-        accent=(238, 198, 98), halo=(240, 204, 104)),
-        saturation=.7, contrast=.95, brightness=-6, tint=.26, tint_r=150, tint_g=108, tint_b=52, line=.3, line_r=48, line_g=28, line_b=14,
-        cracks=.45, frame=1, halo=1, shade=.8, vignette=.4, night=.5),
-    expressionism=make_style(dict(
-        sky=(235, 110, 40), sky2=(250, 190, 50), far=(90, 30, 120), mid=(20, 110, 120), ground=(190, 30, 60), skin=(190, 200, 70),
-        hair=(30, 40, 120), leaf=(15, 130, 100), trunk=(150, 20, 70), stone=(70, 66, 160), window=(255, 215, 40), water=(20, 60, 150),
-        accent=(255, 240, 60), halo=(250, 190, 50)),
-        saturation=1.25, contrast=1.1, tint=.06, tint_r=200, tint_g=40, tint_b=60, line=.6, line_r=34, line_g=22, line_b=66,
-        wobble=.6, stroke=.9, shade=.3, vignette=.1, night=.55),
-    pop_art=make_style(dict(
-        sky=(70, 200, 250), sky2=(70, 200, 250), far=(255, 90, 170), mid=(255, 225, 20), ground=(255, 215, 0), skin=(255, 205, 170),
-        hair=(255, 220, 30), leaf=(20, 190, 80), trunk=(230, 40, 40), stone=(250, 250, 250), window=(30, 110, 240), water=(30, 110, 240),
-        accent=(255, 30, 60), halo=(70, 200, 250)),
-        saturation=1.5, contrast=1.2, brightness=18, tint_r=255, tint_g=255, tint_b=255, line=.8, line_r=26, line_g=20, line_b=44,
-        dots=1, shade=0, night=.6),
-    impressionism=make_style(dict(
-        sky=(176, 206, 232), sky2=(244, 222, 206), far=(160, 172, 208), mid=(150, 190, 140), ground=(206, 200, 140), skin=(248, 208, 184),
-        hair=(146, 104, 84), leaf=(110, 168, 104), trunk=(150, 118, 116), stone=(206, 190, 200), window=(250, 226, 150), water=(120, 172, 206),
-        accent=(255, 216, 130), halo=(244, 222, 206)),
-        saturation=.95, contrast=.92, brightness=16, tint=.12, tint_r=236, tint_g=214, tint_b=200, line_b=60, wobble=.12, shade=.5, night=.75, dabs=1),
-    pixel_art=make_style(dict(
-        sky=(92, 148, 252), sky2=(152, 200, 248), far=(104, 104, 120), mid=(0, 168, 68), ground=(120, 200, 32), skin=(252, 188, 130),
-        hair=(96, 48, 16), leaf=(0, 120, 40), trunk=(136, 80, 24), stone=(128, 128, 140), window=(252, 224, 100), water=(24, 92, 216),
-        accent=(252, 216, 56), halo=(152, 200, 248)),
-        saturation=1.15, contrast=1.05, line=.3, line_r=30, line_g=30, line_b=40, shade=0, night=.9, pixels=1))
+# %% ../nbs/01_painter.ipynb #4a614475
+ERAS['early_renaissance'] = make_style(dict(
+    sky=(214, 170, 72), sky2=(226, 188, 98), far=(140, 118, 74), mid=(112, 98, 58), ground=(124, 92, 54),
+    skin=(220, 182, 134), hair=(84, 52, 30), leaf=(74, 86, 44), trunk=(80, 52, 30), stone=(164, 134, 90),
+    window=(84, 60, 40), water=(88, 106, 94), accent=(238, 198, 98), halo=(240, 204, 104)),
+    saturation=.7, contrast=.95, brightness=-6, tint=.26, tint_r=150, tint_g=108, tint_b=52, line=.3,
+    line_r=48, line_g=28, line_b=14, cracks=.45, frame=1, halo=1, shade=.8, vignette=.4, night=.5)
 
-# %% ../nbs/01_painter.ipynb #ace06f63
+# %% ../nbs/01_painter.ipynb #dbf8a0fd
+ERAS['expressionism'] = make_style(dict(
+    sky=(235, 110, 40), sky2=(250, 190, 50), far=(90, 30, 120), mid=(20, 110, 120), ground=(190, 30, 60),
+    skin=(190, 200, 70), hair=(30, 40, 120), leaf=(15, 130, 100), trunk=(150, 20, 70), stone=(70, 66, 160),
+    window=(255, 215, 40), water=(20, 60, 150), accent=(255, 240, 60), halo=(250, 190, 50)),
+    saturation=1.25, contrast=1.1, tint=.06, tint_r=200, tint_g=40, tint_b=60, line=.6, line_r=34, line_g=22,
+    line_b=66, wobble=.6, stroke=.9, shade=.3, vignette=.1, night=.55)
+
+# %% ../nbs/01_painter.ipynb #800e57ff
+ERAS['pop_art'] = make_style(dict(
+    sky=(70, 200, 250), sky2=(70, 200, 250), far=(255, 90, 170), mid=(255, 225, 20), ground=(255, 215, 0),
+    skin=(255, 205, 170), hair=(255, 220, 30), leaf=(20, 190, 80), trunk=(230, 40, 40), stone=(250, 250, 250),
+    window=(30, 110, 240), water=(30, 110, 240), accent=(255, 30, 60), halo=(70, 200, 250)),
+    saturation=1.5, contrast=1.2, brightness=18, tint_r=255, tint_g=255, tint_b=255, line=.8, line_r=26,
+    line_g=20, line_b=44, dots=1, shade=0, night=.6)
+
+# %% ../nbs/01_painter.ipynb #859cf7b1
+ERAS['impressionism'] = make_style(dict(
+    sky=(176, 206, 232), sky2=(244, 222, 206), far=(160, 172, 208), mid=(150, 190, 140),
+    ground=(206, 200, 140), skin=(248, 208, 184), hair=(146, 104, 84), leaf=(110, 168, 104),
+    trunk=(150, 118, 116), stone=(206, 190, 200), window=(250, 226, 150), water=(120, 172, 206),
+    accent=(255, 216, 130), halo=(244, 222, 206)),
+    saturation=.95, contrast=.92, brightness=16, tint=.12, tint_r=236, tint_g=214, tint_b=200, line_b=60,
+    wobble=.12, shade=.5, night=.75, dabs=1)
+
+# %% ../nbs/01_painter.ipynb #0d091161
+ERAS['pixel_art'] = make_style(dict(
+    sky=(92, 148, 252), sky2=(152, 200, 248), far=(104, 104, 120), mid=(0, 168, 68), ground=(120, 200, 32),
+    skin=(252, 188, 130), hair=(96, 48, 16), leaf=(0, 120, 40), trunk=(136, 80, 24), stone=(128, 128, 140),
+    window=(252, 224, 100), water=(24, 92, 216), accent=(252, 216, 56), halo=(152, 200, 248)),
+    saturation=1.15, contrast=1.05, line=.3, line_r=30, line_g=30, line_b=40, shade=0, night=.9, pixels=1)
+
+# %% ../nbs/01_painter.ipynb #9807dc01
 def _palette(style, time):
     "The palette by day, night or sunset; `night` says how far the era follows nature."
     t, k, at = style.palette.copy(), style['night'], ROLES.index
@@ -329,7 +348,8 @@ def _palette(style, time):
         for r in ('sky', 'sky2', 'halo'): t[at(r)] = (t[at(r)]*(1 - .85*k) + dark*.85*k)*(.55 + .45*k)
         for r in ('far', 'mid', 'ground', 'water', 'leaf', 'stone'): t[at(r)] = t[at(r)]*(1 - .45*k) + dark*.45*k
     if time == 'at sunset':
-        for r, c in (('sky', (238, 150, 105)), ('sky2', (248, 190, 120))): t[at(r)] = t[at(r)]*(1 - .8*k) + np.float32(c)*.8*k
+        for r, c in (('sky', (238, 150, 105)), ('sky2', (248, 190, 120))):
+            t[at(r)] = t[at(r)]*(1 - .8*k) + np.float32(c)*.8*k
         t[at('accent')] = t[at('accent')]*.4 + np.float32((250, 110, 60))*.6
     return {r: tuple(int(v) for v in np.clip(c, 0, 255)) for r, c in zip(ROLES, t)}
 
@@ -338,7 +358,7 @@ def _local(rgb, style):
     c = np.float32(rgb)
     grey = .3*c[0] + .59*c[1] + .11*c[2]
     c = 128 + (grey + (c - grey)*style['saturation'] - 128)*style['contrast'] + style['brightness']
-    c = c*(1 - style['tint']) + style.numbers[_AT['tint_r']:_AT['tint_b'] + 1]*style['tint']
+    c = c*(1 - style['tint']) + style.rgb('tint')*style['tint']
     return tuple(int(v) for v in np.clip(c, 0, 255))
 
 def _wobble(p, a, phase):
@@ -350,7 +370,7 @@ def _wobble(p, a, phase):
     return np.stack([x + a*(np.sin(7*y + phase[0]) + .2*np.sin(13*y + 7*x + phase[1])),
                      y + a*(.7*np.sin(7*x + phase[2]) + .2*np.sin(12*x - 9*y + phase[3]))], 1)
 
-# %% ../nbs/01_painter.ipynb #87d30f59
+# %% ../nbs/01_painter.ipynb #baaa2ec8
 def _contour(draw, p, rgb, width):
     draw.line(p + p[:2], fill=rgb, width=width)
     if width > 2 and len(p) < 40: # round the corners of straight-edged shapes
@@ -362,7 +382,7 @@ def _fill(scene, style, size, phase):
     R, palette, wobble = 4*size, _palette(style, scene.time), .05*style['wobble']
     im = Image.new('RGB', (R, R), (128, 128, 128))
     draw, glaze = ImageDraw.Draw(im), ImageDraw.Draw(im, 'RGBA')
-    width, ink = int(style['line']*R*.0225 + .5), tuple(int(v) for v in np.clip(style.numbers[_AT['line_r']:_AT['line_b'] + 1], 0, 255))
+    width, ink = int(style['line']*R*.0225 + .5), tuple(int(v) for v in np.clip(style.rgb('line'), 0, 255))
     for points, colour, outline in scene.shapes:
         if colour == 'halo' and style['halo'] < .05: continue
         p = np.rint((_wobble(points, wobble, phase) if wobble > .001 else points)*R).astype(int).ravel().tolist()
@@ -372,7 +392,7 @@ def _fill(scene, style, size, phase):
         if outline and width: _contour(draw, p, ink, width)
     return im
 
-# %% ../nbs/01_painter.ipynb #e98f5aca
+# %% ../nbs/01_painter.ipynb #84b0eb8b
 @lru_cache(None)
 def _streaks(n, k):
     "Noise [n, n] in [-1, 1] smeared along direction k of 6; it tiles."
@@ -394,7 +414,7 @@ def _cells(n, k, count, angle, stretch):
     at = np.clip(seeds*n, 0, n - 1).astype(int)[near[..., 0]]
     return at[..., 1]*n + at[..., 0], near[..., 0], (np.rint(np.diff(d)[..., 0]*1e4)/1e4).astype(np.float32)
 
-# %% ../nbs/01_painter.ipynb #25a40ca4
+# %% ../nbs/01_painter.ipynb #abcaaab3
 def _strokes(im, amount, picks):
     "Brush strokes on [n, n, 3]: colours are dragged along streaks, whose ridges catch the light."
     n = len(im)
@@ -426,7 +446,7 @@ def _arch(n):
             dr.rectangle((m + w, int(.46*R), R - m - w, R - R//50 - w), fill=0)
     return [np.asarray(i.reduce(4), np.float32)[..., None]/255 for i in (im, e)]
 
-# %% ../nbs/01_painter.ipynb #d85366ee
+# %% ../nbs/01_painter.ipynb #ada83267
 @lru_cache(None)
 def _grid(n):
     "Pixel centres in the unit square: x [1, n], y [n, 1]."
@@ -450,7 +470,7 @@ def _big_pixels(im, amount):
     flat = np.rint(whole.reshape(k, c, k, c, 3).mean((1, 3))/51)*51
     return im + (flat.repeat(c, 0).repeat(c, 1)[:n, :n] - im)*min(amount, 1)
 
-# %% ../nbs/01_painter.ipynb #8db21d2f
+# %% ../nbs/01_painter.ipynb #6eb8c8d7
 def paint(scene:Scene,  # from `draw_scene`
           style:Style,  # `PLAIN`, one of `ERAS`, a `blend` …
           size:int=64,  # pixels a side, a multiple of 16
@@ -472,8 +492,11 @@ def _finish(im, style, r):
     x, y = _grid(len(im))
     if style['shade'] > .05: im = im*(1 + style['shade']*.35*(.75 - y - .5*x))[..., None]
     if style['dots'] > .05: im = _dots(im, style['dots'])
-    if style['cracks'] > .05: im = im*(1 - .6*style['cracks']*np.clip(1 - _cells(len(im), 10 + int(r[5]*4), 34, 0., 1.)[2]/.024, 0, 1))[..., None]
-    if style['vignette'] > .02: im = im*(1 - style['vignette']*np.clip(2*((x - .5)**2 + (y - .5)**2), 0, 1))[..., None]
+    if style['cracks'] > .05:
+        gap = _cells(len(im), 10 + int(r[5]*4), 34, 0., 1.)[2]
+        im = im*(1 - .6*style['cracks']*np.clip(1 - gap/.024, 0, 1))[..., None]
+    if style['vignette'] > .02:
+        im = im*(1 - style['vignette']*np.clip(2*((x - .5)**2 + (y - .5)**2), 0, 1))[..., None]
     if (f := min(style['frame'], 1)) > .04:
         cover, edge = _arch(len(im))
         im = im + (np.float32([176, 128, 44])*(1.06 - .12*x)[..., None] - im)*cover*f
@@ -481,7 +504,7 @@ def _finish(im, style, r):
     if style['pixels'] > .05: im = _big_pixels(im, style['pixels'])
     return im
 
-# %% ../nbs/01_painter.ipynb #5bd9b49a
+# %% ../nbs/01_painter.ipynb #c1631d04
 def contact_sheet(pictures,      # uint8 arrays [h, w, 3] of one size
                   cols:int=8,    # pictures a row
                   scale:int=2,   # whole-number enlargement, pixels stay sharp
@@ -493,16 +516,16 @@ def contact_sheet(pictures,      # uint8 arrays [h, w, 3] of one size
     rows = [np.concatenate(ps[i:i + cols], 1) for i in range(0, len(ps), cols)]
     return Image.fromarray(np.concatenate(rows).repeat(scale, 0).repeat(scale, 1))
 
-# %% ../nbs/01_painter.ipynb #dfb69149
+# %% ../nbs/01_painter.ipynb #3cc5ef1c
 def blend(styles:list,  # `Style`s
           weights:list, # one number each; 30 % and 70 % are .3 and .7
          )->Style:      # Σ wᵢ styleᵢ
     "The style that lies between styles."
     if len(styles) != len(weights): raise ValueError(f"{len(styles)} styles but {len(weights)} weights")
     w = np.float32(weights)
-    return Style(np.tensordot(w, np.stack([s.palette for s in styles]), 1), np.tensordot(w, np.stack([s.numbers for s in styles]), 1))
+    return Style(*(np.tensordot(w, np.stack(xs), 1) for xs in zip(*((s.palette, s.numbers) for s in styles))))
 
-# %% ../nbs/01_painter.ipynb #02737c51
+# %% ../nbs/01_painter.ipynb #25121f23
 def vary(style:Style,     # the middle of the spread
          seed:int,        # the same seed, the same variation
          amount:float=.6, # 0 none; 1 a painter in a free mood
@@ -519,7 +542,7 @@ def style_distance(a:Style, b:Style)->float: # 0 for the same style; about 1 bet
     marks = [_AT[k] for k in 'line wobble stroke dabs dots cracks frame pixels saturation contrast tint'.split()]
     return float(np.abs(a.palette - b.palette).mean()/80 + np.abs(a.numbers[marks] - b.numbers[marks]).mean()*2)/2
 
-# %% ../nbs/01_painter.ipynb #9cccd5fb
+# %% ../nbs/01_painter.ipynb #c4e840bf
 def _invent(rng):
     every = [PLAIN, *ERAS.values()]
     if rng.random() < .3: # a blend of all
@@ -529,7 +552,8 @@ def _invent(rng):
     pick = rng.integers(len(every), size=len(ROLES))
     t, wild = tables[pick, np.arange(len(ROLES))], rng.random()*(rng.random() < .5)
     t = t*(1 - wild) + (10 + 240*rng.random(t.shape))*wild
-    n = numbers[rng.integers(len(every), size=len(NUMBERS)), np.arange(len(NUMBERS))]*(.25 + .75*rng.random(len(NUMBERS)))
+    pick = rng.integers(len(every), size=len(NUMBERS))
+    n = numbers[pick, np.arange(len(NUMBERS))]*(.25 + .75*rng.random(len(NUMBERS)))
     for part in ('tint', 'line'): # a colour is taken whole
         i = _AT[part + '_r']
         n[i:i + 3] = numbers[int(rng.integers(len(every))), i:i + 3]
