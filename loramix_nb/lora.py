@@ -186,14 +186,18 @@ Lora.__neg__ = lambda self: self * -1.
 Lora.__add__ = lambda self, other: _sum(self, other, 1.)
 Lora.__sub__ = lambda self, other: _sum(self, other, -1.)
 
-# %% ../nbs/04_lora.ipynb #2bb1a863
+# %% ../nbs/04_lora.ipynb #35b12c19
+def _reflect(a, tau, X): # Q @ X for the Q of a QR decomposition that was never written out
+    tall = X.new_zeros(len(a), X.shape[1]); tall[:len(X)] = X
+    return torch.ormqr(a[:, :len(tau)], tau, tall)
+
 def thin_svd(f:Factors,     # one layer's change
-             rank:int=None, # keep only so many directions; all of them if None
-            )->tuple[Tensor, Tensor, Tensor]: # left [out, r], singular values [r], right [r, in·kh·kw]
+             rank:int=None, # how many directions to return; all of them if None
+            )->tuple[Tensor, Tensor, Tensor]: # left [out, rank], ALL singular values, right [rank, in·kh·kw]
     "SVD of ΔW through QR of both factors and the SVD of the small core."
-    Qu, Ru = torch.linalg.qr(wide(f.up)); Qd, Rd = torch.linalg.qr(rows(f).T)
-    U, S, Vh = torch.linalg.svd(f.scale * Ru @ Rd.T, full_matrices=False)
-    return Qu @ U[:, :rank], S[:rank], Vh[:rank] @ Qd.T
+    (a, ta), (b, tb) = torch.geqrf(wide(f.up)), torch.geqrf(rows(f).T)
+    U, S, Vh = torch.linalg.svd(f.scale * a[:f.rank].triu() @ b[:f.rank].triu().T, full_matrices=False)
+    return _reflect(a, ta, U[:, :rank]), S, _reflect(b, tb, Vh[:rank].T).T
 
 def spectrum(f:Factors)->Tensor: # singular values of ΔW, largest first
     "How strongly the change acts along each of its own directions."
@@ -204,13 +208,13 @@ def effective_rank(f:Factors)->float: # between 1 and the rank
     p = spectrum(f).double(); p = p / p.sum().clamp(min=1e-300)
     return float(torch.exp(-(p * p.clamp(min=1e-300).log()).sum()))
 
-# %% ../nbs/04_lora.ipynb #4d70479c
+# %% ../nbs/04_lora.ipynb #be3ebc69
 def truncate(f:Factors, # one layer's change
              rank:int,  # the largest rank to keep
             )->Factors:
     "The best approximation of a change by one of rank `rank` (Eckart-Young); ΔW is never formed."
     U, S, Vh = thin_svd(f, rank)
-    root = S.sqrt()
+    root = S[:rank].sqrt()
     return Factors(U * root, (root[:, None] * Vh).reshape(-1, *f.down.shape[1:]))
 
 def kept_energy(S:Tensor, # singular values, largest first

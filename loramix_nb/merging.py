@@ -78,7 +78,7 @@ def mix(loras:list[Lora],
     "The weighted sum of styles, exact, by rank concatenation."
     return layerwise(lambda fs, ws, _: combine(fs, ws), loras, weights, missing)
 
-# %% ../nbs/06_merging.ipynb #085dc240
+# %% ../nbs/06_merging.ipynb #964a10ab
 def merge_svd(loras:list[Lora],
               weights:list[float],
               rank:int=16,         # the rank of the result; less where the exact mix has less
@@ -88,9 +88,9 @@ def merge_svd(loras:list[Lora],
     if rank < 1: raise ValueError(f"rank={rank}: a LoRA has at least rank 1")
     kept = {}
     def layer(fs, ws, name):
-        U, S, Vh = thin_svd(combine(fs, ws))
+        U, S, Vh = thin_svd(combine(fs, ws), rank)
         kept[name], root = round(kept_energy(S, rank), 6), S[:rank].sqrt()
-        return Factors(U[:, :rank] * root, (root[:, None] * Vh[:rank]).reshape(-1, *fs[0].down.shape[1:]))
+        return Factors(U * root, (root[:, None] * Vh).reshape(-1, *fs[0].down.shape[1:]))
     merged = layerwise(layer, loras, weights, missing)
     return merged.replace(metadata={'loramix.energy_kept': json.dumps(kept)})
 
