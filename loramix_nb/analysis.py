@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['COLOURS', 'parts', 'place', 'Curve', 'alpha_curve', 'alpha_curves', 'crossover', 'verdict', 'shown', 'colour',
            'plot_curves', 'wilson', 'share', 'pure_accuracy', 'baseline', 'subject_kept', 'mean_probs',
-           'probability_bar', 'plot_grid', 'figures', 'picture_uri', 'svg', 'page', 'plot_losses', 'report_html']
+           'probability_bar', 'plot_grid', 'arrow', 'figures', 'threes', 'picture_uri', 'svg', 'Shown', 'page',
+           'plot_losses', 'report_html']
 
-# %% ../nbs/11_analysis.ipynb #6613dbfa
+# %% ../nbs/11_analysis.ipynb #1f676994
 import base64, html, io, json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 import numpy as np
@@ -28,7 +29,7 @@ def place(row:dict, a:str, b:str)->float|None: # alpha in 0..1; None for a pictu
     w = parts(row)
     return round(w.get(b, 0.), 6) if w and not set(w) - {a, b} and abs(sum(w.values()) - 1) < 1e-6 else None
 
-# %% ../nbs/11_analysis.ipynb #d86f40e9
+# %% ../nbs/11_analysis.ipynb #a88408f3
 @dataclass(frozen=True)
 class Curve:
     "The judge's mean probabilities on the way from one style to another."
@@ -50,15 +51,20 @@ def alpha_curve(rows:list,            # of a scored sweep
     found = defaultdict(list)
     for r in rows:
         if (α := place(r, a, b)) is not None: found[α].append(r)
-    if len(found) < 2: raise ValueError(f"the sweep has {len(found)} alphas between {a!r} and {b!r}: a curve needs two or more")
+    if len(found) < 2:
+        raise ValueError(f"the sweep has {len(found)} alphas between {a!r} and {b!r}: a curve needs two or more")
     if any(key not in r for rs in found.values() for r in rs):
         raise ValueError(f"no answers of {key!r} in the rows: call score(sweep, judge, key={key!r}) first")
-    P = lambda rs, c: [r[key]['probs'][c] for r in rs]
-    def spread(rs): return float(np.std([np.mean(P([r for r in rs if r['seed'] == s], b)) for s in {r['seed'] for r in rs}]))
-    points = [(α, found[α], float(np.mean(P(found[α], b)))) for α in sorted(found)]
-    return Curve(a, b, [α for α, _, _ in points], [m for *_, m in points], [max(m - spread(rs), 0.) for _, rs, m in points],
-                 [min(m + spread(rs), 1.) for _, rs, m in points], [float(np.mean(P(rs, a))) for _, rs, _ in points],
-                 [len(rs) for _, rs, _ in points])
+    alphas = sorted(found)
+    mean, spread = zip(*(_mean_and_spread(found[α], b, key) for α in alphas))
+    return Curve(a, b, alphas, list(mean), [max(m - s, 0.) for m, s in zip(mean, spread)],
+                 [min(m + s, 1.) for m, s in zip(mean, spread)],
+                 [_mean_and_spread(found[α], a, key)[0] for α in alphas], [len(found[α]) for α in alphas])
+
+def _mean_and_spread(rows, c, key): # of P(c): over all pictures, and between the means of the seeds
+    of_seed = defaultdict(list)
+    for r in rows: of_seed[r['seed']].append(r[key]['probs'][c])
+    return float(np.mean(sum(of_seed.values(), []))), float(np.std([np.mean(p) for p in of_seed.values()]))
 
 def alpha_curves(rows:list, styles:list, key:str='judge')->list[Curve]: # one for each pair, in the order of `styles`
     "The curves of all pairs."
@@ -79,9 +85,9 @@ def verdict(c:Curve,
     worst = float(min(np.diff(c.mean)))
     return dict(start=c.mean[0], end=c.mean[-1], worst_step=worst, rises=worst >= -slack, crossover=crossover(c))
 
-# %% ../nbs/11_analysis.ipynb #04c94d1b
-COLOURS = dict(early_renaissance='#b7791f', expressionism='#c2410c', pop_art='#0e7fc2', impressionism='#6d8f4e', pixel_art='#7c4dbd',
-               plain='#a8adb5', other='#5b6470')
+# %% ../nbs/11_analysis.ipynb #2523dcf9
+COLOURS = dict(early_renaissance='#b7791f', expressionism='#c2410c', pop_art='#0e7fc2', impressionism='#6d8f4e',
+               pixel_art='#7c4dbd', plain='#a8adb5', other='#5b6470')
 _SPARE = ['#b7791f', '#c2410c', '#0e7fc2', '#6d8f4e', '#7c4dbd', '#be3a78', '#2f8f83']
 
 def shown(style:str)->str: # 'early renaissance'
@@ -149,7 +155,7 @@ def mean_probs(rows:list, key:str='judge')->dict: # class -> mean probability
     if not rows: raise ValueError("no pictures to average over")
     return {c: float(np.mean([r[key]['probs'][c] for r in rows])) for c in rows[0][key]['probs']}
 
-# %% ../nbs/11_analysis.ipynb #468520f4
+# %% ../nbs/11_analysis.ipynb #bba40b91
 def probability_bar(probs:dict, width:int, height:int, styles:list=())->Image.Image:
     "Probabilities as one coloured bar."
     bar, x = Image.new('RGB', (width, height), 'white'), 0.
@@ -175,38 +181,43 @@ def plot_grid(rows:list,         # of a scored sweep
     at = {(r['prompt'], place(r, a, b)): r for r in rows if r['seed'] == seed}
     h, w = size + 14, size + 4
     sheet = Image.new('RGB', (w*len(alphas), h*len(prompts)), 'white')
-    for (i, p), (j, α) in ((x, y) for x in enumerate(prompts) for y in enumerate(alphas)):
-        if (r := at.get((p, α))) is None: continue
+    for (p, α), r in at.items():
+        if p not in prompts: continue
+        i, j = prompts.index(p), alphas.index(α)
         with Image.open(Path(folder)/r['file']) as im: sheet.paste(_sized(im, size), (j*w + 2, i*h))
         sheet.paste(probability_bar(r[key]['probs'], size, 6, [a, b]), (j*w + 2, i*h + size + 2))
     return sheet
 
 def _sized(im, size): # small pictures are shown with their pixels, large ones are made smaller
-    im = im.convert('RGB')
-    return im.resize((size, round(size*im.height/im.width)), Image.Resampling.NEAREST if im.width <= size else Image.Resampling.LANCZOS)
+    how = Image.Resampling.NEAREST if im.width <= size else Image.Resampling.LANCZOS
+    return im.convert('RGB').resize((size, round(size*im.height/im.width)), how)
 
-# %% ../nbs/11_analysis.ipynb #8a9ed063
+# %% ../nbs/11_analysis.ipynb #8ed64a22
+def arrow(c:Curve)->str: return f'{c.a}->{c.b}' # the name of a curve
+
 def figures(rows:list,            # of a scored sweep
             styles:list,          # in the order of the curves
             subjects:dict=None,   # prompt -> subject, where a recogniser has looked
             judge:dict=None,      # a judge's `about`, with its test accuracy
-            seconds:float=None, peak_rss_mb:float=None,
+            seconds:float=None,   # that the run took
+            peak_rss_mb:float=None, # memory, 10⁶ bytes
            )->dict: # JSON
     "The figures of a run."
-    curves, threes = alpha_curves(rows, styles), [r for r in rows if len(parts(r)) > 2]
-    pure, classes = pure_accuracy(rows, styles), list(rows[0]['judge']['probs'])
-    mixes = {tuple(sorted(parts(r).items())): None for r in threes}
-    three = [dict(weights=dict(m), probs=mean_probs([r for r in threes if parts(r) == dict(m)])) for m in mixes]
+    curves, pure = alpha_curves(rows, styles), pure_accuracy(rows, styles)
     kept = subject_kept(rows, subjects) if subjects and 'subject' in rows[0] else None
-    arrow = lambda c: f'{c.a}->{c.b}'
-    return dict(judge_accuracy=(judge or {}).get('test_accuracy'),
-                pure_accuracy={s: x['share'] for s, x in pure.items()},
+    more = {arrow(c): {**verdict(c), 'low': c.low, 'high': c.high, 'first': c.first, 'n': c.n} for c in curves}
+    return dict(judge_accuracy=(judge or {}).get('test_accuracy'), pure_accuracy={s: x['share'] for s, x in pure.items()},
                 alpha_curves={arrow(c): c.mean for c in curves}, subject_kept=kept and kept['share'],
-                seconds=seconds, peak_rss_mb=peak_rss_mb, training_seeds=1,
-                alphas=curves[0].alphas, pictures=len(rows),
-                details=dict(pure=pure, baseline=baseline(rows, classes), subject=kept, three=three, judge=judge,
-                             curves={arrow(c): {**verdict(c), 'low': c.low, 'high': c.high, 'first': c.first, 'n': c.n}
-                                     for c in curves}))
+                seconds=seconds, peak_rss_mb=peak_rss_mb, training_seeds=1, alphas=curves[0].alphas, pictures=len(rows),
+                details=dict(pure=pure, baseline=baseline(rows, list(rows[0]['judge']['probs'])), subject=kept,
+                             three=threes(rows), judge=judge, curves=more))
+
+def threes(rows:list)->list[dict]: # [{'weights', 'probs'}]
+    "The average answer for every mix of more than two styles."
+    found = defaultdict(list)
+    for r in rows:
+        if len(parts(r)) > 2: found[tuple(parts(r).items())].append(r)
+    return [dict(weights=dict(m), probs=mean_probs(rs)) for m, rs in found.items()]
 
 # %% ../nbs/11_analysis.ipynb #b510656e
 def picture_uri(file, size:int=96)->str: # data:image/png or jpeg;base64,…
@@ -226,7 +237,7 @@ def svg(fig)->str: # <svg …>
     text = out.getvalue()
     return text[text.index('<svg'):].replace('#000000', 'currentColor')
 
-# %% ../nbs/11_analysis.ipynb #eddf7f31
+# %% ../nbs/11_analysis.ipynb #d04bc074
 def _bar(probs, styles):
     spans = (f'<i style="width:{100*p:.1f}%;background:{colour(c, styles)}"></i>' for c, p in probs.items() if p > .004)
     return f'<div class="bar">{"".join(spans)}</div>'
@@ -242,83 +253,106 @@ def _strip(cells, cls='', least=1): return f'<div class="strip {cls}" style="--n
 
 def _table(head, body):
     tr = lambda cells, t: '<tr>' + ''.join(f'<{t}>{c}</{t}>' for c in cells) + '</tr>'
-    return f'<div class="wide"><table><thead>{tr(head, "th")}</thead><tbody>{"".join(tr(r, "td") for r in body)}</tbody></table></div>'
+    lines = ''.join(tr(r, 'td') for r in body)
+    return f'<div class="wide"><table><thead>{tr(head, "th")}</thead><tbody>{lines}</tbody></table></div>'
 
 def _percent(x): return '–' if x is None else f'{100*x:.0f} %' if x < .995 or x == 1 else f'{100*x:.1f} %'
 
-def _share(s): return '–' if not s or s['share'] is None else \
-    f"<b>{_percent(s['share'])}</b> <small>of {s['n']}; {_percent(s['low'])} to {_percent(s['high'])}</small>"
+def _share(s):
+    if not s or s['share'] is None: return '–'
+    return f"<b>{_percent(s['share'])}</b> <small>of {s['n']}; {_percent(s['low'])} to {_percent(s['high'])}</small>"
 
-# %% ../nbs/11_analysis.ipynb #0f289ac6
-def _grid_section(rows, folder, a, b, styles, prompts, seed):
-    at = {(r['prompt'], place(r, a, b)): r for r in rows if r['seed'] == seed and place(r, a, b) is not None}
-    alphas = sorted({α for _, α in at})
-    lines = ''.join(_strip([_cell(at[p, α], folder, styles, f"{at[p, α]['judge']['probs'][b]:.2f}") for α in alphas if (p, α) in at])
-                    for p in prompts)
+# %% ../nbs/11_analysis.ipynb #72c1b019
+@dataclass
+class Shown:
+    "What the sections of a report look at."
+    rows:list        # of the scored sweep
+    folder:Path      # of the sweep
+    styles:list      # in the order of the curves
+    prompts:list     # rows of the grids
+    seed:int         # the noise that the grids show
+    figures:dict     # report.json
+
+    def cells(self, keep, note=lambda r: ''): # figures, of the shown seed
+        return [_cell(r, self.folder, self.styles, note(r)) for r in self.rows if r['seed'] == self.seed and keep(r)]
+
+def _grid(x, a, b):
+    alphas = sorted({α for r in x.rows if (α := place(r, a, b)) is not None})
+    note = lambda r: f"{r['judge']['probs'][b]:.2f}"
+    here = [replace(x, rows=sorted((r for r in x.rows if r['prompt'] == p and place(r, a, b) is not None),
+                                   key=lambda r: place(r, a, b))) for p in x.prompts]
+    lines = [_strip(line.cells(lambda r: True, note)) for line in here]
     head = _strip([f'<span>{α:g}</span>' for α in alphas], 'head')
-    return f'<div class="grid">{head}{lines}</div>'
+    return f'<div class="grid">{head}{"".join(lines)}</div>'
 
-def _pair_section(c, v, rows, folder, styles, prompts, seed):
-    cross = 'never' if v['crossover'] is None else f"at alpha {v['crossover']:.2f}"
-    return (f'<section><h2><em style="color:{colour(c.a, styles)}">{shown(c.a)}</em> → '
-            f'<em style="color:{colour(c.b, styles)}">{shown(c.b)}</em></h2>'
-            f'<div class="two"><p>P({shown(c.b)}) goes from <b>{v["start"]:.2f}</b> to <b>{v["end"]:.2f}</b>, '
-            f'{"rising all the way" if v["rises"] else "with a step down of %.2f" % -v["worst_step"]}; '
-            f'{shown(c.b)} overtakes {cross}. {c.n[0]} pictures at each alpha; the band is one standard deviation between noise seeds.</p>'
-            f'<div class="plot">{svg(plot_curves([c], 2.2))}</div></div>'
-            f'{_grid_section(rows, folder, c.a, c.b, styles, prompts, seed)}</section>')
+def _pair_section(x, c):
+    v, (a, b) = x.figures['details']['curves'][arrow(c)], (shown(c.a), shown(c.b))
+    cross = 'never overtakes' if v['crossover'] is None else f"overtakes at alpha {v['crossover']:.2f}"
+    way = 'rising all the way' if v['rises'] else f"with a step down of {-v['worst_step']:.2f}"
+    name = lambda s: f'<em style="color:{colour(s, x.styles)}">{shown(s)}</em>'
+    return (f'<section><h2>{name(c.a)} → {name(c.b)}</h2><div class="two"><p>P({b}) goes from <b>{v["start"]:.2f}</b> to '
+            f'<b>{v["end"]:.2f}</b>, {way}; {b} {cross}. {c.n[0]} pictures at each alpha; the band is one standard '
+            f'deviation between noise seeds.</p><div class="plot">{svg(plot_curves([c], 2.2))}</div></div>'
+            f'{_grid(x, c.a, c.b)}</section>')
 
-def _three_section(rows, folder, styles, seed):
-    threes = [r for r in rows if len(parts(r)) > 2]
-    if not threes: return ''
-    out = '<section><h2>Three at once</h2><p>All three LoRAs in one picture, their changes added with these weights.</p>'
-    for m in dict.fromkeys(tuple(parts(r).items()) for r in threes):
-        same = [r for r in threes if parts(r) == dict(m)]
-        said = ', '.join(f'{shown(k)} {p:.2f}' for k, p in mean_probs(same).items() if p >= .005)
-        cells = [_cell(r, folder, styles) for r in same if r['seed'] == seed][:10]
-        weights = ' + '.join(f'{w:.2g} {shown(k)}' for k, w in m)
+# %% ../nbs/11_analysis.ipynb #1c72bd1e
+def _three_section(x):
+    if not x.figures['details']['three']: return ''
+    out = '<h2>Three at once</h2><p>All the LoRAs in one picture, their changes added with these weights.</p>'
+    for m in x.figures['details']['three']:
+        said = ', '.join(f'{shown(k)} {p:.2f}' for k, p in m['probs'].items() if p >= .005)
+        cells = x.cells(lambda r: parts(r) == m['weights'])[:10]
+        weights = ' + '.join(f'{w:.2g} {shown(k)}' for k, w in m['weights'].items())
         out += f'<h3>{weights}</h3>{_strip(cells, least=10)}<p><small>judged on average: {said}</small></p>'
-    return out + '</section>'
+    return f'<section>{out}</section>'
 
-def _ends_section(rows, folder, styles, seed, fig):
-    names = [None, *styles]
-    pick = lambda s: [r for r in rows if parts(r) == ({s: 1.} if s else {}) and r['seed'] == seed][:10]
-    out = '<section><h2>Each style alone, and none</h2>'
-    for s in names:
-        if cells := [_cell(r, folder, styles) for r in pick(s)]:
-            head = (f'{shown(s)}: judged so in {_share(fig["details"]["pure"][s])}' if s else 'No LoRA: called ' +
-                    ', '.join(f'{shown(c)} {_percent(x["share"])}' for c, x in fig['details']['baseline'].items() if x['share']))
+def _ends_section(x):
+    out, d = '<h2>Each style alone, and none</h2>', x.figures['details']
+    said = ', '.join(f'{shown(c)} {_percent(s["share"])}' for c, s in d['baseline'].items() if s['share'])
+    heads = {None: f'No LoRA: called {said}', **{s: f'{shown(s)}: judged so in {_share(d["pure"][s])}' for s in x.styles}}
+    for s, head in heads.items():
+        if cells := x.cells(lambda r: parts(r) == ({s: 1.} if s else {}))[:10]:
             out += f'<h3>{head}</h3>{_strip(cells, least=10)}'
-    return out + '</section>'
+    return f'<section>{out}</section>'
 
-# %% ../nbs/11_analysis.ipynb #68a70125
+# %% ../nbs/11_analysis.ipynb #3414ff0a
 _STYLE = '''
 :root{color-scheme:light dark;--bg:#fbfaf7;--fg:#1d1c1a;--soft:#6b675f;--line:#e4e0d7;--card:#fff}
 @media(prefers-color-scheme:dark){:root{--bg:#171614;--fg:#eceae4;--soft:#a09b90;--line:#34312c;--card:#201e1b}}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.6 system-ui,sans-serif}
-main{max-width:64rem;margin:0 auto;padding:3rem 1.25rem 5rem}h1,h2,h3{font-family:Georgia,"Times New Roman",serif;font-weight:500;line-height:1.2}
-h1{font-size:clamp(2rem,6vw,3.4rem);margin:0 0 .4rem;letter-spacing:-.01em}h2{font-size:1.7rem;margin:0 0 .4rem}h2 em{font-style:normal}
-h3{font-size:1.05rem;margin:1.4rem 0 .4rem}section{margin-top:3.5rem;border-top:1px solid var(--line);padding-top:1.6rem}
-p{max-width:44rem;margin:.3rem 0 1rem}.lead{font-size:1.15rem;color:var(--soft)}small,figcaption,.head{color:var(--soft)}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.6 system-ui,sans-serif}
+main{max-width:64rem;margin:0 auto;padding:3rem 1.25rem 5rem}
+h1,h2,h3{font-family:Georgia,"Times New Roman",serif;font-weight:500;line-height:1.2}
+h1{font-size:clamp(2rem,6vw,3.4rem);margin:0 0 .4rem;letter-spacing:-.01em;text-wrap:balance}
+h2{font-size:1.7rem;margin:0 0 .4rem}h2 em{font-style:normal}h3{font-size:1.05rem;margin:1.4rem 0 .4rem}
+section{margin-top:3.5rem;border-top:1px solid var(--line);padding-top:1.6rem}
+p{max-width:44rem;margin:.3rem 0 1rem}.lead{font-size:1.15rem}.lead,small,figcaption,.head{color:var(--soft)}
 .strip{display:grid;grid-template-columns:repeat(var(--n),minmax(0,1fr));gap:.35rem;margin:.35rem 0}
-.strip.head{text-align:center;font-size:.85rem}.hero{margin:2rem 0;gap:.15rem}figure{margin:0}figcaption{font-size:.72rem;text-align:center;line-height:1.3}
-img{width:100%;display:block;image-rendering:pixelated;border-radius:3px}.bar{display:flex;height:5px;margin-top:3px;border-radius:2px;overflow:hidden}
-.bar i{display:block}.plot{color:var(--fg);max-width:34rem}.plot svg{width:100%;height:auto}.plot.full{max-width:none}
+.strip.head{text-align:center;font-size:.85rem}.hero{margin:2rem 0;gap:.15rem}
+figure{margin:0}figcaption{font-size:.72rem;text-align:center;line-height:1.3}
+img{width:100%;display:block;image-rendering:pixelated;border-radius:3px}
+.bar{display:flex;height:5px;margin-top:3px;border-radius:2px;overflow:hidden}.bar i{display:block}
+.plot{color:var(--fg);max-width:34rem}.plot.full{max-width:none}.plot svg{width:100%;height:auto}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:1rem 2rem;align-items:center;margin-bottom:1rem}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.8rem;margin:1.5rem 0}
-.card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.9rem 1rem}.card b{display:block;font:500 1.9rem/1.1 Georgia,serif}
-.legend{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;font-size:.88rem;color:var(--soft)}.legend i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.4em}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.92rem;width:100%}th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-th{color:var(--soft);font-weight:500}details{margin-top:1rem}pre{overflow-x:auto;font-size:.8rem;background:var(--card);border:1px solid var(--line);padding:1rem;border-radius:8px}
-@media(max-width:40rem){.grid,.strip:not(.hero){overflow-x:auto}.grid .strip{min-width:34rem}}
+.card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.9rem 1rem}
+.card b{display:block;font:500 1.9rem/1.2 Georgia,serif}
+.legend{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;font-size:.88rem;color:var(--soft);max-width:none}
+.legend i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.4em}
+.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.92rem;width:100%}th{color:var(--soft);font-weight:500}
+th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}
+details{margin-top:1rem}summary{cursor:pointer}
+pre{overflow-x:auto;font-size:.8rem;background:var(--card);border:1px solid var(--line);padding:1rem;border-radius:8px}
+@media(max-width:40rem){.grid{overflow-x:auto}.grid .strip{min-width:34rem}}
 '''
 
 def page(title:str, body:str)->str: # a whole HTML document
     "A page that needs nothing but itself."
-    return ('<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
+    return ('<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
             f'<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body><main>{body}</main></body></html>')
 
-# %% ../nbs/11_analysis.ipynb #d104c936
+# %% ../nbs/11_analysis.ipynb #870cd19c
 def plot_losses(histories:dict, # style -> rows of {'step', 'loss', 'val'}
                 height:float=2.4): # inches
     "Training and validation loss of each LoRA."
@@ -328,74 +362,77 @@ def plot_losses(histories:dict, # style -> rows of {'step', 'loss', 'val'}
         for k, dash, name in (('loss', ':', 'training'), ('val', '-', 'validation, fixed noise')):
             xy = [(r['step'], r[k]) for r in h if r.get(k) is not None]
             if xy: ax.plot(*zip(*xy), dash, color=colour(s, names), label=name)
-        ax.set(xlabel='step', title=shown(s)); ax.spines[['top', 'right']].set_visible(False); ax.legend(frameon=False, fontsize=8)
+        ax.set(xlabel='step', title=shown(s)); ax.legend(frameon=False, fontsize=8)
+        ax.spines[['top', 'right']].set_visible(False)
     fig.axes[0].set_ylabel('loss')
     return fig
 
-# %% ../nbs/11_analysis.ipynb #dc8e493d
+# %% ../nbs/11_analysis.ipynb #7868ec63
 def _cards(f):
-    d, seconds = f['details'], f.get('seconds')
-    rises = sum(v['rises'] for v in d['curves'].values())
-    cards = [('judged as their own style', _percent(min(x for x in f['pure_accuracy'].values() if x is not None)), 'the weakest of the pure LoRAs'),
-             ('curves that rise all the way', f"{rises} of {len(d['curves'])}", 'no step down of more than 0.02'),
-             ('subject still recognised', _percent(f['subject_kept']), 'in mixed pictures'),
-             ('the judge itself', _percent(f['judge_accuracy']), 'right on pictures it never saw'),
-             ('from nothing to this page', f'{seconds/60:.1f} min' if seconds else '–',
-              f"{f['peak_rss_mb']/1000:.1f} GB at most" if f.get('peak_rss_mb') else '')]
-    return '<div class="cards">' + ''.join(f'<div class="card"><small>{t}</small><b>{v}</b><small>{n}</small></div>'
-                                           for t, v, n in cards if v != '–') + '</div>'
+    rises, pure = [v['rises'] for v in f['details']['curves'].values()], [x for x in f['pure_accuracy'].values() if x is not None]
+    minutes, memory = f['seconds'] and f"{f['seconds']/60:.1f} min", f['peak_rss_mb'] and f"{f['peak_rss_mb']/1000:.1f} GB at most"
+    cards = [(_percent(min(pure, default=None)), 'judged as their own style', 'the weakest of the pure LoRAs'),
+             (f'{sum(rises)} of {len(rises)}', 'curves that rise all the way', 'no step down of more than 0.02'),
+             (_percent(f['subject_kept']), 'subject still recognised', 'in mixed pictures'),
+             (_percent(f['judge_accuracy']), 'the judge itself', 'right on pictures it never saw'),
+             (minutes or '–', 'from nothing to this page', memory or '')]
+    card = lambda v, t, n: f'<div class="card"><small>{t}</small><b>{v}</b><small>{n}</small></div>'
+    return f'<div class="cards">{"".join(card(*c) for c in cards if c[0] != "–")}</div>'
 
 def _table_section(f):
     d = f['details']
     body = [(f'{shown(s)} alone, judged {shown(s)}', _share(x), 'at least 90 %') for s, x in d['pure'].items()]
-    body += [(f'no LoRA, judged {shown(s)}', _share(d['baseline'][s]), 'at most 20 %') for s in d['pure'] if d['baseline'][s]['n']]
+    body += [(f'no LoRA, judged {shown(s)}', _share(d['baseline'][s]), 'at most 20 %') for s in d['pure']]
     for k, v in d['curves'].items():
-        cross = '–' if v['crossover'] is None else f"{v['crossover']:.2f}"
-        body.append((f'P(second), {shown(k).replace("->", " → ")}', f"<b>{v['start']:.2f} → {v['end']:.2f}</b> "
-                     f"<small>worst step {v['worst_step']:+.2f}, overtakes at {cross}</small>", 'at most 0.15 → at least 0.85, rising'))
-    body += [('subject named in mixed pictures', _share(d['subject']), 'at least 90 %')] if d.get('subject') else []
-    if f['judge_accuracy']: body.append(('judge on held-out pictures', f"<b>{_percent(f['judge_accuracy'])}</b>", 'at least 97 %'))
-    return '<section><h2>All figures</h2>' + _table(('', 'measured <small>(95 % interval)</small>', 'wanted'), body) + '</section>'
+        over = '–' if v['crossover'] is None else f"{v['crossover']:.2f}"
+        body.append((f'P(second), {shown(k).replace("->", " → ")}', f"<b>{v['start']:.2f} → {v['end']:.2f}</b> <small>worst "
+                     f"step {v['worst_step']:+.2f}, overtakes at {over}</small>", 'at most 0.15 → at least 0.85, rising'))
+    body += [('subject named in mixed pictures', _share(d['subject']), 'at least 90 %'),
+             ('judge on held-out pictures', f"<b>{_percent(f['judge_accuracy'])}</b>", 'at least 97 %')]
+    table = _table(('', 'measured <small>(95 % interval)</small>', 'wanted'), [r for r in body if '–' not in r[1][:4]])
+    return f'<section><h2>All figures</h2>{table}</section>'
 
 def _provenance(info, f, steps):
-    dump = lambda x: html.escape(json.dumps(x, indent=1, ensure_ascii=False))
-    times = _table(('step', 'seconds'), [(html.escape(k), f'{s:.1f}') for k, s in steps.items()]) if steps else ''
-    return (f'<section><h2>How it was made</h2><p>{html.escape(info["date"])}, seed {info["seed"]}, '
-            f'commit {html.escape(str(info["git_commit"]))}. The same command with the same seed gives the same LoRAs and pictures.</p>{times}'
-            f'<details><summary>Configuration and versions</summary><pre>{dump({k: info[k] for k in ("config", "versions")})}</pre></details>'
-            f'<details><summary>The judge, and every figure</summary><pre>{dump({k: v for k, v in f.items() if k != "details"})}\n'
-            f'{dump(f["details"])}</pre></details></section>')
+    pre = lambda x: f'<pre>{html.escape(json.dumps(x, indent=1, ensure_ascii=False))}</pre>'
+    times = _table(('step', 'seconds'), [(html.escape(k), f'{s:.1f}') for k, s in steps.items()])
+    return (f'<section><h2>How it was made</h2><p>{html.escape(info["date"])}, seed {info["seed"]}, commit '
+            f'{html.escape(str(info["git_commit"]))}. The same command with the same seed gives the same LoRAs and '
+            f'pictures.</p>{times}<details><summary>Configuration and versions</summary>'
+            f'{pre({k: info[k] for k in ("config", "versions")})}</details>'
+            f'<details><summary>Every figure, as in report.json</summary>{pre(f)}</details></section>')
 
-# %% ../nbs/11_analysis.ipynb #cf342ade
-def _hero(rows, folder, styles, prompt, seed):
-    at = lambda a, b: {place(r, a, b): r for r in rows if r['prompt'] == prompt and r['seed'] == seed and place(r, a, b) is not None}
-    walk = [at(a, b) for a, b in zip(styles, styles[1:])]
-    path = [w[α] for i, w in enumerate(walk) for α in sorted(w) if not (i and α == 0)]
-    return _strip([f'<figure><img alt="{html.escape(prompt)}" src="{picture_uri(Path(folder)/r["file"])}"></figure>' for r in path], 'hero')
+# %% ../nbs/11_analysis.ipynb #7e5fdf30
+def _hero(x):
+    "One prompt and one seed, from the first style to the last by way of the others."
+    path = {}
+    for i, (a, b) in enumerate(zip(x.styles, x.styles[1:])):
+        path.update({i + α: r for r in x.rows if r['prompt'] == x.prompts[0] and r['seed'] == x.seed
+                     and (α := place(r, a, b)) is not None})
+    img = lambda r: f'<img alt="{html.escape(r["prompt"])}" src="{picture_uri(x.folder/r["file"])}">'
+    return _strip([f'<figure>{img(path[k])}</figure>' for k in sorted(path)], 'hero')
+
+def _glance(x, curves):
+    legend = (f'<span><i style="background:{colour(c, x.styles)}"></i>{shown(c)}</span>' for c in x.rows[0]['judge']['probs'])
+    return (f'<section><h2>At a glance</h2><div class="plot full">{svg(plot_curves(curves))}</div>'
+            f'<p class="legend">Under every picture, what the judge says: {"".join(legend)}</p></section>')
 
 def report_html(run,                # a `Run`; or any object with `.folder` and `.info`
                 prompts:int=6,      # rows of each grid
                 seed:int=None,      # which noise the grids show; None: the first
-               )->Path: # run/report.html
+               )->Path: # report.html in the run's folder
     "One page that shows what a run found, with every picture inside it."
     folder, f = Path(run.folder), read_json(Path(run.folder)/'report.json')
     rows, styles = read_jsonl(folder/'sweep'/'sweep.jsonl'), list(f['pure_accuracy'])
-    seed = rows[0]['seed'] if seed is None else seed
     asked = list(dict.fromkeys(r['prompt'] for r in rows))[:prompts]
-    histories = {s: read_json(folder/'loras'/s/'history.json') for s in styles if (folder/'loras'/s/'history.json').exists()}
-    steps = {p.stem: read_json(p)['seconds'] for p in sorted((folder/'steps').glob('*.json'), key=lambda p: p.stat().st_mtime)}
-    classes = list(rows[0]['judge']['probs'])
-    legend = ''.join(f'<span><i style="background:{colour(c, styles)}"></i>{shown(c)}</span>' for c in classes)
-    curves = alpha_curves(rows, styles)
-    names = [shown(s) for s in styles]
-    body = (f'<h1>{names[0][0].upper() + names[0][1:]} to {names[-1]}, and what lies between</h1>'
-            f'<p class="lead">{len(styles)} LoRAs, {len(rows)} pictures, one judge who saw none of the paintings they learned from.</p>'
-            + _hero(rows, folder/'sweep', styles, asked[0], seed) + _cards(f)
-            + f'<section><h2>At a glance</h2><div class="plot full">{svg(plot_curves(curves))}</div>'
-            + f'<p class="legend">Under every picture, what the judge says: {legend}</p></section>'
-            + ''.join(_pair_section(c, f['details']['curves'][f'{c.a}->{c.b}'], rows, folder/'sweep', styles, asked, seed) for c in curves)
-            + _three_section(rows, folder/'sweep', styles, seed) + _ends_section(rows, folder/'sweep', styles, seed, f)
-            + (f'<section><h2>Training</h2><div class="plot full">{svg(plot_losses(histories))}</div></section>' if histories else '')
-            + _table_section(f) + _provenance(run.info, f, steps))
-    with atomic_path(folder/'report.html') as p: p.write_text(page(f'{" · ".join(names)}', body), 'utf-8')
+    x = Shown(rows, folder/'sweep', styles, asked, rows[0]['seed'] if seed is None else seed, f)
+    files = {s: folder/'loras'/s/'history.json' for s in styles}
+    histories = {s: read_json(p) for s, p in files.items() if p.exists()}
+    done = sorted((folder/'steps').glob('*.json'), key=lambda p: p.stat().st_mtime)
+    curves, first = alpha_curves(rows, styles), shown(styles[0])
+    body = [f'<h1>{first[0].upper() + first[1:]} to {shown(styles[-1])}, and what lies between</h1>',
+            f'<p class="lead">{len(styles)} LoRAs, {len(rows)} pictures, one judge who saw none of the paintings they learned '
+            'from.</p>', _hero(x), _cards(f), _glance(x, curves), *(_pair_section(x, c) for c in curves), _three_section(x),
+            _ends_section(x), f'<section><h2>Training</h2><div class="plot full">{svg(plot_losses(histories))}</div></section>'
+            if histories else '', _table_section(f), _provenance(run.info, f, {p.stem: read_json(p)['seconds'] for p in done})]
+    with atomic_path(folder/'report.html') as p: p.write_text(page(' · '.join(map(shown, styles)), ''.join(body)), 'utf-8')
     return folder/'report.html'
