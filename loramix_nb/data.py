@@ -312,7 +312,7 @@ def from_folder(cls:Paintings,
 
 # %% ../nbs/02_data.ipynb #d1484850
 @patch
-def report(self:Paintings)->dict: # 'paintings', 'styles' {style: {split: n}}, 'sides' [min, median, max], 'problems' {kind: n}
+def report(self:Paintings)->dict: # 'paintings', 'styles' {style: {split: n}}, 'sides' [min, median, max], 'problems'
     "What a collection holds, in numbers."
     sides = sorted(min(p.width, p.height) for p in self) or [0]
     return {'paintings': len(self),

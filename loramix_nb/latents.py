@@ -7,7 +7,7 @@ __all__ = ['encode', 'to_latents', 'decode', 'psnr', 'text_states', 'token_count
            'read_square', 'samples', 'write_shard', 'base_name', 'native_size', 'refuse_another', 'shard_keys',
            'plan_shards', 'precompute', 'Shards', 'Loader', 'vae_report']
 
-# %% ../nbs/03_latents.ipynb #07fd29b9
+# %% ../nbs/03_latents.ipynb #1f2d8241
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ from torch import Tensor
 from .core import BASES, atomic_path, fingerprint, progress, read_json, write_json
 from .data import Painting, open_picture, square
 
-# %% ../nbs/03_latents.ipynb #e5cac574
+# %% ../nbs/03_latents.ipynb #33e16b24
 @contextmanager
 def _float32(vae): # and back afterwards: widening and narrowing again changes nothing
     dtype = vae.dtype
@@ -41,7 +41,7 @@ def encode(pictures:np.ndarray, # uint8 [B,H,W,3]
     if odd := [n for n in x.shape[2:] if n % _shrink(vae)]:
         raise ValueError(f"a side of {odd[0]} pixels does not fit this VAE: take a multiple of {_shrink(vae)}")
     with _float32(vae): dist = vae.encode(x.to(vae.device).float()/127.5 - 1).latent_dist
-    if not dist.mean.isfinite().all(): raise ValueError("the VAE's answer is not finite: are its weights those of float32?")
+    if not dist.mean.isfinite().all(): raise ValueError("the VAE's answer is not finite: are its weights whole?")
     return dist.mean.cpu(), dist.logvar.cpu()
 
 def _shrink(vae): return 2**(len(vae.config.block_out_channels) - 1)
@@ -73,17 +73,18 @@ def psnr(a:np.ndarray, # uint8 [B,H,W,3]
     mse = np.square(a.astype(np.float32) - b.astype(np.float32)).mean((1, 2, 3))
     with np.errstate(divide='ignore'): return 10*np.log10(255**2/mse)
 
-# %% ../nbs/03_latents.ipynb #9679ea0f
+# %% ../nbs/03_latents.ipynb #38d3fcfa
 @torch.no_grad()
 def text_states(captions:list, # of text
                 pipe, # a Stable Diffusion or SDXL pipeline
                )->dict: # 'text' [B,T,D], and for SDXL 'pooled' [B,P]; float32 on the CPU
     "What the text encoders make of captions."
-    out = pipe.encode_prompt(prompt=list(captions), device=pipe.device, num_images_per_prompt=1, do_classifier_free_guidance=False)
+    out = pipe.encode_prompt(prompt=list(captions), device=pipe.device, num_images_per_prompt=1,
+                             do_classifier_free_guidance=False)
     states = {'text': out[0]} if len(out) == 2 else {'text': out[0], 'pooled': out[2]}
     return {k: v.float().cpu() for k, v in states.items()}
 
-# %% ../nbs/03_latents.ipynb #b2957b39
+# %% ../nbs/03_latents.ipynb #cefa479c
 def token_counts(captions:list, # of text
                  tokenizer, # of a base
                 )->list: # of int, with the two that mark beginning and end
@@ -99,17 +100,17 @@ def warn_if_too_long(captions:list, # of text
                            f"'{max(long)[1]}' has {max(long)[0]}", stacklevel=3)
     return len(long)
 
-# %% ../nbs/03_latents.ipynb #17176e04
+# %% ../nbs/03_latents.ipynb #316bc3c3
 def painting_key(p:Painting)->str: # 20 hex characters
     "What a painting's sample depends on, as a name."
     return hashlib.sha256(json.dumps([p.sha256, p.style, p.caption]).encode()).hexdigest()[:20]
 
-# %% ../nbs/03_latents.ipynb #981d198c
+# %% ../nbs/03_latents.ipynb #54880cda
 def _npy(x):
     buffer = BytesIO(); np.save(buffer, x.to(torch.float16).numpy())
     return buffer.getvalue()
 
-def _sample(p, root, mean, logvar, states): # {suffix: bytes} of one painting; the row first, so that a reader can skip the rest
+def _sample(p, root, mean, logvar, states): # {suffix: bytes} of one painting, its row first
     row = {**asdict(p), 'path': os.path.relpath(p.path, root).replace(os.sep, '/'), 'key': painting_key(p)}
     arrays = {'latents': torch.cat([mean, logvar]), **states}
     return {'json': json.dumps(row, ensure_ascii=False).encode(), **{f'{k}.npy': _npy(v) for k, v in arrays.items()}}
@@ -119,7 +120,7 @@ def _add(tar, key, sample):
         info = tarfile.TarInfo(f'{key}.{suffix}'); info.size = len(data)
         tar.addfile(info, BytesIO(data))
 
-# %% ../nbs/03_latents.ipynb #c34659aa
+# %% ../nbs/03_latents.ipynb #ae9bd913
 def _ahead(fn, jobs, n): # results in order, from threads that are up to n jobs ahead
     with ThreadPoolExecutor() as pool:
         queue = deque()
@@ -135,7 +136,7 @@ def read_square(p:Painting,
     data = Path(p.path).read_bytes()
     if p.sha256 and hashlib.sha256(data).hexdigest() != p.sha256:
         raise ValueError(f"'{p.path}' has changed since the collection was listed: call Paintings.from_folder again")
-    return np.asarray(square(open_picture(BytesIO(data)), size))
+    return np.asarray(square(open_picture(BytesIO(data), size), size))
 
 def samples(paintings:list, # `Painting`s
             pipe, root, size:int, batch:int,
@@ -146,9 +147,10 @@ def samples(paintings:list, # `Painting`s
         ps = paintings[i:i + batch]
         mean, logvar = encode(np.stack([next(pixels) for _ in ps]), pipe.vae)
         states = text_states([p.caption for p in ps], pipe)
-        yield [(painting_key(p), _sample(p, root, mean[j], logvar[j], {k: v[j] for k, v in states.items()})) for j, p in enumerate(ps)]
+        yield [(painting_key(p), _sample(p, root, mean[j], logvar[j], {k: v[j] for k, v in states.items()}))
+               for j, p in enumerate(ps)]
 
-# %% ../nbs/03_latents.ipynb #1f52b26d
+# %% ../nbs/03_latents.ipynb #6ca56cc5
 def _whole(part, keys, batch, files): # how many samples of a torn tar can be kept, and where they end
     names, ends, size = [], [], part.stat().st_size
     try:
@@ -176,7 +178,7 @@ def write_shard(file:Path, # the finished shard
         os.fsync(f.fileno())
     os.replace(part, file)
 
-# %% ../nbs/03_latents.ipynb #ef6bc783
+# %% ../nbs/03_latents.ipynb #35131202
 def base_name(pipe)->str: # 'tiny', 'owner/name', or the name of a folder
     "What a base is called; `fingerprint` tells what it is."
     source = str(pipe.config.get('_name_or_path') or 'unnamed')
@@ -192,13 +194,13 @@ def refuse_another(index:dict, # of a folder of shards
     "`ValueError` naming both sides, if shards were made with another base or at another size."
     made, mark = index['base'], fingerprint(pipe)
     if made['fingerprint'] != mark:
-        raise ValueError(f"{where} were made with base '{made['name']}' ({made['fingerprint']}), and this is '{base_name(pipe)}' "
-                         f"({mark}): load that base, or precompute into another folder")
+        raise ValueError(f"{where} were made with base '{made['name']}' ({made['fingerprint']}), and this is "
+                         f"'{base_name(pipe)}' ({mark}): load that base, or precompute into another folder")
     if size not in (None, index['size']):
         raise ValueError(f"{where} were made at {index['size']} pixels, not at {size}: ask for size={index['size']}, "
                          "or precompute into another folder")
 
-# %% ../nbs/03_latents.ipynb #08d48c27
+# %% ../nbs/03_latents.ipynb #a606376c
 def shard_keys(file)->list: # in the order of the file
     "The keys of the samples in a shard."
     with tarfile.open(file) as tar: return [n.split('.')[0] for n in tar.getnames() if n.endswith('.json')]
@@ -222,7 +224,7 @@ def plan_shards(wanted:dict, # key -> Painting, of one split
     names = (f for i in range(len(there) + len(missing) + 1) if not (f := out/f'{split}-{i:06d}.tar').exists())
     return [(next(names), missing[i:i + per_shard]) for i in range(0, len(missing), per_shard)]
 
-# %% ../nbs/03_latents.ipynb #44e4f537
+# %% ../nbs/03_latents.ipynb #10e448a4
 def _claim(out, pipe, size):
     "Make the folder this base's, or refuse."
     if (out/'index.json').exists(): refuse_another(read_json(out/'index.json'), pipe, size, f"the shards in '{out}'")
@@ -231,7 +233,8 @@ def _claim(out, pipe, size):
              'latents': [2*pipe.vae.config.latent_channels, h, h], 'scaling_factor': pipe.vae.config.scaling_factor,
              'tokens': pipe.tokenizer.model_max_length}
     write_json(out/'index.json', index)
-    with atomic_path(out/'empty.npz') as p: np.savez(p, **{k: v[0].half().numpy() for k, v in text_states([''], pipe).items()})
+    empty = {k: v[0].half().numpy() for k, v in text_states([''], pipe).items()}
+    with atomic_path(out/'empty.npz') as p: np.savez(p, **empty)
     return index
 
 def precompute(paintings:list, # `Paintings`
@@ -240,30 +243,38 @@ def precompute(paintings:list, # `Paintings`
                size:int=None, # pixels a side; default: what the base was trained on
                batch:int=16, # pictures at a time
                per_shard:int=1000, # paintings in a shard
-              )->'Shards':
+               rank:int=0, # this machine or GPU, of `world`
+               world:int=1, # how many share the work; each writes shards of its own
+              )->'Shards': # None where others have not finished yet
     "Every painting and caption into shards; what is there already is kept, and what is no longer wanted is taken out."
     out, size = Path(out), size or native_size(pipe)
     _check(paintings, pipe, size)
-    index, plans, wanted = _claim(out, pipe, size), [], {}
+    index, wanted = _claim(out, pipe, size), {}
     for p in paintings: wanted.setdefault(p.split, {})[painting_key(p)] = p
     for f in out.glob('*-*.tar'): wanted.setdefault(f.name.rsplit('-', 1)[0], {})
-    for split, ps in wanted.items(): plans += plan_shards(ps, out, split, per_shard)
-    with progress(None, 'encoding', sum(len(ps) for _, ps in plans)) as bar:
-        for file, ps in plans: write_shard(file, ps, pipe, getattr(paintings, 'root', '.'), size, batch, bar.update)
+    plans = [job for split, ps in wanted.items() for job in plan_shards(ps, out, split, per_shard)]
+    mine = [(file, ps) for file, ps in plans if int(file.stem[-6:]) % world == rank]
+    with progress(None, 'encoding', sum(len(ps) for _, ps in mine)) as bar:
+        for file, ps in mine: write_shard(file, ps, pipe, getattr(paintings, 'root', '.'), size, batch, bar.update)
+    return _finish(out, index, wanted) if all(file.exists() for file, _ in plans) else None
+
+def _finish(out, index, wanted):
     shards = {split: {f.name: len(shard_keys(f)) for f in sorted(out.glob(f'{split}-*.tar'))} for split in wanted}
     counts = {split: dict(Counter(p.style for p in ps.values())) for split, ps in wanted.items() if ps}
     keys = ''.join(sorted(k for ps in wanted.values() for k in ps))
-    write_json(out/'index.json', {**index, 'done': True, 'counts': counts, 'shards': {k: v for k, v in shards.items() if v},
-                                  'collection': hashlib.sha256(keys.encode()).hexdigest()[:16]})
+    done = {'done': True, 'counts': counts, 'shards': {k: v for k, v in shards.items() if v}}
+    write_json(out/'index.json', {**index, **done, 'collection': hashlib.sha256(keys.encode()).hexdigest()[:16]})
     return Shards(out)
 
 def _check(paintings, pipe, size): # before anything is computed
     if not paintings: raise ValueError("no paintings to precompute: what does Paintings.from_folder(...).problems say?")
-    if size % pipe.vae_scale_factor: raise ValueError(f"size {size} is not a multiple of {pipe.vae_scale_factor}, this base's VAE needs that")
-    if unknown := {p.split for p in paintings} - {'train', 'val', 'test'}: raise ValueError(f"split '{min(unknown)}' is none of train, val, test")
+    if size % pipe.vae_scale_factor:
+        raise ValueError(f"size {size} is not a multiple of {pipe.vae_scale_factor}, which this base's VAE needs")
+    if unknown := {p.split for p in paintings} - {'train', 'val', 'test'}:
+        raise ValueError(f"split '{min(unknown)}' is none of train, val, test")
     warn_if_too_long([p.caption for p in paintings], pipe.tokenizer)
 
-# %% ../nbs/03_latents.ipynb #dbe08eca
+# %% ../nbs/03_latents.ipynb #f76f9fe2
 class Shards:
     "A folder of shards that `precompute` has finished."
     def __init__(self, folder): # with index.json in it
@@ -271,7 +282,8 @@ class Shards:
         if not (self.folder/'index.json').exists():
             raise FileNotFoundError(f"no shards in '{folder}': precompute(paintings, pipe, '{folder}') makes them")
         self.index = read_json(self.folder/'index.json')
-        if not self.index['done']: raise ValueError(f"the shards in '{folder}' are not finished: call precompute again, it will go on")
+        if not self.index['done']:
+            raise ValueError(f"the shards in '{folder}' are not finished: call precompute again, it will go on")
 
     def __repr__(self):
         n = ', '.join(f'{sum(styles.values())} {split}' for split, styles in self.index['counts'].items())
@@ -295,7 +307,7 @@ class Shards:
         "Refuse a base, or a size, that these shards were not made with."
         refuse_another(self.index, pipe, size, f"the shards in '{self.folder}'")
 
-# %% ../nbs/03_latents.ipynb #38b32ec9
+# %% ../nbs/03_latents.ipynb #121ff095
 def _read(file): # yields {suffix: bytes} per sample
     with tarfile.open(file) as tar:
         sample, key = {}, None
@@ -311,7 +323,8 @@ def _arrays(sample): # bytes -> {'mean', 'logvar', 'text', ...} float32 and 'row
     return {'mean': mean, 'logvar': logvar, **x, 'rows': json.loads(sample['json'])}
 
 def _stack(samples): # of dicts -> one dict with a batch in each value
-    return {k: [s[k] for s in samples] if k == 'rows' else torch.stack([s[k] for s in samples]) for k in samples[0] if k != '__key__'}
+    columns = {k: [s[k] for s in samples] for k in samples[0] if k != '__key__'}
+    return {k: v if k == 'rows' else torch.stack(v) for k, v in columns.items()}
 
 @patch
 def load(self:Shards, split:str='train', # or 'val'
@@ -319,12 +332,13 @@ def load(self:Shards, split:str='train', # or 'val'
         )->dict: # mean, logvar [N,C,h,w], text [N,T,D] float32; rows, N dicts
     "A whole split in memory, in the order of the keys."
     wanted = set([style] if isinstance(style, str) else style or self.styles)
-    if unknown := wanted - set(self.styles): raise ValueError(f"no paintings of {', '.join(sorted(unknown))} here: take {', '.join(self.styles)}")
+    if unknown := wanted - set(self.styles):
+        raise ValueError(f"no paintings of {', '.join(sorted(unknown))} here: take {', '.join(self.styles)}")
     found = [_arrays(s) for f in self.urls(split) for s in _read(f) if json.loads(s['json'])['style'] in wanted]
     if not found: raise ValueError(f"no '{split}' paintings of {', '.join(sorted(wanted))} in '{self.folder}'")
     return _stack(sorted(found, key=lambda s: s['rows']['key']))
 
-# %% ../nbs/03_latents.ipynb #013c61cc
+# %% ../nbs/03_latents.ipynb #5c26e100
 class Loader:
     "Batches from shards; each time it is gone through is an epoch, in an order of its own."
     def __init__(self, urls:list, batch:int=16, seed:int=0, workers:int=0, buffer:int=1000):
@@ -335,7 +349,8 @@ class Loader:
         luck, self.epoch = 1_000_003*self.seed + self.epoch, self.epoch + 1
         stream = wds.WebDataset(self.urls, shardshuffle=len(self.urls), detshuffle=True, seed=luck, empty_check=False,
                                 nodesplitter=wds.split_by_node, workersplitter=wds.split_by_worker)
-        stream = stream.compose(wds.detshuffle(self.buffer, seed=luck)).map(_arrays_of).batched(self.batch, collation_fn=_stack)
+        stream = stream.compose(wds.detshuffle(self.buffer, seed=luck)).map(_arrays_of)
+        stream = stream.batched(self.batch, collation_fn=_stack)
         return iter(wds.WebLoader(stream, batch_size=None, num_workers=self.workers))
 
 def _arrays_of(sample): return _arrays({k: v for k, v in sample.items() if not k.startswith('__')})
@@ -350,7 +365,7 @@ def loader(self:Shards, split:str='train', # or 'val'
     "A stream of batches over a split."
     return Loader(self.urls(split), batch, seed, workers, buffer)
 
-# %% ../nbs/03_latents.ipynb #b47ae1a7
+# %% ../nbs/03_latents.ipynb #731d2041
 def vae_report(shards:Shards, paintings:list, pipe,
                split:str='val', # whose pictures
                n:int=8, # per style
