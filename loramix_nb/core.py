@@ -6,8 +6,8 @@
 __all__ = ['BASES', 'device', 'generator', 'noise', 'atomic_path', 'write_json', 'read_json', 'write_jsonl', 'read_jsonl',
            'sha256', 'progress', 'versions', 'git_commit', 'Run', 'base_source', 'load_base', 'fingerprint']
 
-# %% ../nbs/00_core.ipynb #2654b42d
-from contextlib import contextmanager
+# %% ../nbs/00_core.ipynb #dbf4f94b
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from datetime import datetime, timezone
 from importlib import metadata
@@ -101,16 +101,13 @@ def progress(iterable, # what to go through
     from tqdm.auto import tqdm
     return tqdm(iterable, desc=desc or None, total=total, leave=False, mininterval=.2)
 
-# %% ../nbs/00_core.ipynb #ffcba682
+# %% ../nbs/00_core.ipynb #6b1b6cd6
 def versions()->dict: # library -> version, of those that are installed
     "The versions that decide what a run computes."
-    names = 'loramix_nb torch diffusers transformers peft fastai webdataset numpy pillow'.split()
-    found = {d.metadata['Name'].replace('-', '_'): d.version for d in map(_distribution, names) if d}
-    return {'python': platform.python_version(), 'platform': f'{platform.system()}-{platform.machine()}', **found}
-
-def _distribution(name):
-    try: return metadata.distribution(name)
-    except metadata.PackageNotFoundError: return None
+    found = {'python': platform.python_version(), 'platform': f'{platform.system()}-{platform.machine()}'}
+    for name in 'loramix_nb torch diffusers transformers peft fastai webdataset numpy pillow'.split():
+        with suppress(metadata.PackageNotFoundError): found[name] = metadata.version(name)
+    return found
 
 def git_commit()->str: # e.g. '1f0c…' or '1f0c…-dirty'; None outside a git checkout
     "The commit that the current folder is at, marked where files differ from it."
@@ -172,7 +169,7 @@ def base_source(name)->str: # a folder, or an id on the Hugging Face hub
     raise ValueError(f"no base named '{name}': take one of {', '.join(BASES)}, "
                      "a hub id 'owner/name', or a folder that exists")
 
-# %% ../nbs/00_core.ipynb #84594f78
+# %% ../nbs/00_core.ipynb #88876cec
 def load_base(name:str='tiny', # a key of `BASES`, a folder, or a hub id
               device=None, # default: the fastest there is
               dtype=None, # default: float16 on CUDA, float32 elsewhere
@@ -196,8 +193,8 @@ _fastest = device # inside `load_base` the name belongs to the parameter
 
 def _ways_without_a_network(source):
     return (f"base '{source}' could not be loaded: it is not whole in the local cache, and the hub did not give it. "
-            f"Without a network: load_base('tiny'), load_base('/a/folder') with a saved pipeline in it, or run "
-            f"`hf download {source}` where there is a network and bring the folder along with cache_dir='/that/folder'")
+            f"Without a network: load_base('tiny'), or load_base('FOLDER') with a saved pipeline in it, which "
+            f"`hf download {source} --local-dir FOLDER` makes where there is a network")
 
 @contextmanager
 def _no_bars(): # loading takes seconds and two libraries draw a bar for it, into every notebook
