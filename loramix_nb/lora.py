@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['DTYPES', 'Factors', 'wide', 'rows', 'Lora', 'inner', 'norm', 'cosine', 'distance', 'gram', 'distances', 'combine',
-           'scaled', 'thin_svd', 'spectrum', 'effective_rank', 'truncate', 'kept_energy', 'kept_rank', 'resize',
-           'principal_angles', 'open_tensors', 'dotted', 'from_ldm', 'to_ldm', 'module_name', 'numbered_names',
-           'factors_from', 'split_key', 'sort_tensors', 'peft_configs', 'peft_scale', 'read_layer', 'load_lora',
-           'base_family', 'file_tensors', 'file_metadata', 'write_safetensors', 'save_lora', 'layers', 'misfits',
-           'architecture', 'bake', 'extract', 'block_of', 'block_norms', 'summary', 'plot_lora']
+           'scaled', 'scale_parts', 'thin_svd', 'spectrum', 'effective_rank', 'truncate', 'kept_energy', 'kept_rank',
+           'resize', 'principal_angles', 'open_tensors', 'dotted', 'from_ldm', 'to_ldm', 'module_name',
+           'numbered_names', 'factors_from', 'split_key', 'sort_tensors', 'peft_configs', 'peft_scale', 'read_layer',
+           'load_lora', 'base_family', 'file_tensors', 'file_metadata', 'write_safetensors', 'save_lora', 'layers',
+           'misfits', 'architecture', 'bake', 'extract', 'block_of', 'block_norms', 'summary', 'plot_lora']
 
 # %% ../nbs/04_lora.ipynb #a6cd7667
 import hashlib, json, math, re
@@ -186,7 +186,17 @@ Lora.__neg__ = lambda self: self * -1.
 Lora.__add__ = lambda self, other: _sum(self, other, 1.)
 Lora.__sub__ = lambda self, other: _sum(self, other, -1.)
 
-# %% ../nbs/04_lora.ipynb #35b12c19
+# %% ../nbs/04_lora.ipynb #4156ab9b
+def scale_parts(lora:Lora,
+                weights:dict, # 'text_encoder' -> .1, 'unet.mid_block' -> 2 …; what is not named keeps its strength
+               )->Lora:
+    "One style with some of its parts stronger or weaker."
+    def weight(name): return max(((len(p), w) for p, w in weights.items() if f'{name}.'.startswith(f'{p}.')), default=(0, 1.))[1]
+    if unused := [p for p in weights if not any(f'{k}.'.startswith(f'{p}.') for k in lora)]:
+        raise ValueError(f"'{lora.name}' has no part '{unused[0]}'")
+    return lora.replace({k: scaled(f, weight(k)) for k, f in lora.items()})
+
+# %% ../nbs/04_lora.ipynb #9399e5eb
 def _reflect(a, tau, X): # Q @ X for the Q of a QR decomposition that was never written out
     tall = X.new_zeros(len(a), X.shape[1]); tall[:len(X)] = X
     return torch.ormqr(a[:, :len(tau)], tau, tall)
@@ -208,7 +218,7 @@ def effective_rank(f:Factors)->float: # between 1 and the rank
     p = spectrum(f).double(); p = p / p.sum().clamp(min=1e-300)
     return float(torch.exp(-(p * p.clamp(min=1e-300).log()).sum()))
 
-# %% ../nbs/04_lora.ipynb #be3ebc69
+# %% ../nbs/04_lora.ipynb #ac223cb5
 def truncate(f:Factors, # one layer's change
              rank:int,  # the largest rank to keep
             )->Factors:
@@ -224,7 +234,7 @@ def kept_energy(S:Tensor, # singular values, largest first
     e = S.double().square()
     return float(e[:rank].sum() / e.sum()) if e.sum() > 0 else 1.
 
-# %% ../nbs/04_lora.ipynb #8ab49de1
+# %% ../nbs/04_lora.ipynb #0d35cf09
 def kept_rank(S:Tensor,                 # singular values, largest first
               sv_fro:float=None,        # keep this share of ‖ΔW‖, such as .9
               sv_cumulative:float=None, # keep this share of the sum of the singular values
@@ -249,7 +259,7 @@ def resize(lora:Lora,
                          f"not to {sorted(rule) or 'nothing'}")
     return lora.map(lambda f: truncate(f, min(rank or f.rank, kept_rank(spectrum(f), **rule) if rule else f.rank)))
 
-# %% ../nbs/04_lora.ipynb #fe6f3aed
+# %% ../nbs/04_lora.ipynb #826806d9
 def principal_angles(a:Factors, # one layer's change
                      b:Factors, # another change of the same layer
                     )->tuple[Tensor, Tensor]: # degrees, smallest first: between the columns, between the rows
@@ -260,7 +270,7 @@ def principal_angles(a:Factors, # one layer's change
     cosines = [torch.linalg.svdvals(p.T @ q).clamp(max=1) for p, q in zip(basis(a), basis(b))]
     return tuple(torch.rad2deg(c.acos()) for c in cosines)
 
-# %% ../nbs/04_lora.ipynb #ecf31218
+# %% ../nbs/04_lora.ipynb #15288fcd
 def open_tensors(path, # safetensors, torch (.pt .ckpt .bin, whatever the name says) or a peft folder
                 )->tuple[dict, dict]: # tensors as the file holds them, a plain list by its numbers; and the metadata
     "The tensors and the text of a weights file, by its content; nothing in it is ever run."
@@ -294,11 +304,11 @@ def _open_peft(folder):
     config = folder/'adapter_config.json'
     return tensors, {**metadata, **({'peft_config': config.read_text()} if config.exists() else {})}
 
-# %% ../nbs/04_lora.ipynb #35fa9565
+# %% ../nbs/04_lora.ipynb #5d9097da
 _WORDS = """single_transformer_blocks transformer_blocks down_blocks up_blocks mid_block to_add_out to_out to_q to_k
 to_v add_q_proj add_k_proj add_v_proj proj_in proj_out proj_mlp conv_in conv_out conv_shortcut time_emb_proj
 time_embedding add_embedding linear_1 linear_2 time_text_embed timestep_embedder text_embedder guidance_embedder
-context_embedder x_embedder norm_out ff_context norm1_context text_model text_projection self_attn q_proj k_proj v_proj
+context_embedder x_embedder norm_out ff_context norm1_context img_mlp img_mod img_in txt_mlp txt_mod txt_in text_model text_projection self_attn q_proj k_proj v_proj
 out_proj""".split()
 _WORD = re.compile('|'.join(_WORDS) + '|_')
 
@@ -306,7 +316,7 @@ def dotted(name:str)->str:
     "A kohya name with its dots back: `mid_block_attentions_0` -> `mid_block.attentions.0`."
     return _WORD.sub(lambda m: '.' if m[0] == '_' else m[0], name)
 
-# %% ../nbs/04_lora.ipynb #0c51b3d1
+# %% ../nbs/04_lora.ipynb #0ea1bb48
 def _ldm_table():
     yield from [('conv_in', 'input_blocks.0.0'), ('conv_out', 'out.2'), ('time_embedding.linear_1', 'time_embed.0'),
                 ('time_embedding.linear_2', 'time_embed.2'), ('add_embedding.linear_1', 'label_emb.0.0'),
@@ -342,7 +352,7 @@ def to_ldm(name:str)->str: # dots in, dots out
     rest = name[len(block) + 1:]
     return '.'.join(filter(None, (_TO_LDM[block], _RESNET.get(rest, rest) if '.resnets.' in block else rest)))
 
-# %% ../nbs/04_lora.ipynb #e92b1deb
+# %% ../nbs/04_lora.ipynb #6ebf2603
 _KOHYA = {'lora_unet_unet_': 'unet.', 'lora_unet_': 'unet.', 'lora_transformer_': 'transformer.',
           'lora_te_': 'text_encoder.', 'lora_te1_': 'text_encoder.', 'lora_te2_': 'text_encoder_2.',
           'lora_te3_': 'text_encoder_3.'}
@@ -353,6 +363,8 @@ _CLIP = {'to_q': 'q_proj', 'to_k': 'k_proj', 'to_v': 'v_proj', 'to_out': 'out_pr
 
 def module_name(key:str)->str|None: # the layer's part of a key, in any dialect
     "The diffusers name of a layer, with the model in front; None if no dialect explains it."
+    key = re.sub(r'^(lora_unet_|diffusion_model\.)(?=(single_)?transformer_blocks[._])',
+                 lambda m: 'lora_transformer_' if '_unet' in m[1] else '', key)
     for prefix, home in _KOHYA.items():
         if key.startswith(prefix):
             body = key[len(prefix):]
@@ -364,7 +376,7 @@ def module_name(key:str)->str|None: # the layer's part of a key, in any dialect
     key = re.sub(r'(self_attn)\.(to_\w+)$', lambda m: f'{m[1]}.{_CLIP.get(m[2], m[2])}', key)
     return re.sub(r'(attn\d?\.to_out)$', r'\1.0', key)
 
-# %% ../nbs/04_lora.ipynb #d1d2008e
+# %% ../nbs/04_lora.ipynb #591e4de0
 def numbered_names(rows:list[int], # rows of each `up`, in the order of the file
                    model:str,      # 'unet' or 'text_encoder'
                   )->list[str]: # diffusers names, in the same order
@@ -386,7 +398,7 @@ def numbered_names(rows:list[int], # rows of each `up`, in the order of the file
         raise ValueError(f"{len(rows)} numbered layers do not fit the attentions of an SD 1 or 2 UNet")
     return [f'unet.{b}.transformer_blocks.0.{n}' for b, _ in blocks for n in inside]
 
-# %% ../nbs/04_lora.ipynb #1f66f917
+# %% ../nbs/04_lora.ipynb #87340d7b
 def _whole(p, key): # a factor that is stored whole, or as a product: (left, right), one of which may be the identity
     if f'{key}_a' in p: return wide(p[f'{key}_a']), wide(p[f'{key}_b'])
     w = wide(p[key]); m = w.flatten(1)
@@ -410,7 +422,7 @@ def _lokr(p): # (up, down, rank); no rank where both are stored whole, and alpha
     rank = next((len(p[k]) for k in ('lokr_w2_b', 'lokr_w1_b') if k in p), None)
     return torch.kron(A1, A2), down.reshape(len(down), -1, *window) if window else down, rank
 
-# %% ../nbs/04_lora.ipynb #d03ba8c2
+# %% ../nbs/04_lora.ipynb #5ca7bb38
 _DORA = ("this is a DoRA: it rescales the base's own weights and is not a change that can be added or mixed; "
          "train it again as a LoRA, or merge it into a checkpoint first")
 
@@ -428,7 +440,7 @@ def factors_from(parts:dict,        # 'up', 'down', 'mid', 'alpha', 'hada_…', 
     if 'alpha' in parts and rank: scale = float(parts['alpha']) / rank
     return Factors(up, down, 1. if scale is None else scale)
 
-# %% ../nbs/04_lora.ipynb #ea445ade
+# %% ../nbs/04_lora.ipynb #0a6d8348
 _PAIR = re.compile(r'^(.+?)[._](lora_A|lora_B|lora_(?:linear_layer\.)?(?:down|up|mid)|lora\.(?:down|up))'
                    r'(?:\.[\w-]+)?\.weight$')
 _OTHER = re.compile(r'^(.+?)\.(alpha|dora_scale|lora_magnitude_vector|hada_\w+|lokr_\w+)(?:\.\w+)*$')
@@ -441,7 +453,7 @@ def split_key(key:str)->tuple[str|None, str]: # (diffusers layer name, part); (N
     if not (m := _OTHER.match(key)): return None, key
     return module_name(m[1]), 'dora' if m[2] in ('dora_scale', 'lora_magnitude_vector') else m[2]
 
-# %% ../nbs/04_lora.ipynb #0872052f
+# %% ../nbs/04_lora.ipynb #1500684e
 def _named(tensors): # numbered keys get names; a plain list holds up, down, up, down …; other keys stay as they are
     if 0 in tensors: tensors = {f'unet:{i//2}:' + ('down' if i % 2 else 'up'): t for i, t in tensors.items()}
     for model in ('unet', 'text_encoder'):
@@ -450,18 +462,23 @@ def _named(tensors): # numbered keys get names; a plain list holds up, down, up,
             for part in ('up', 'down'): tensors[f'{name}.lora_{part}.weight'] = tensors.pop(f'{model}:{i}:{part}')
     return tensors
 
+def _flux(tensors): # kohya fuses FLUX's q, k and v, and diffusers has the converter that takes them apart
+    if not any(k.startswith(('lora_unet_double_blocks_', 'lora_unet_single_blocks_')) for k in tensors): return tensors
+    from diffusers.loaders.lora_conversion_utils import _convert_kohya_flux_lora_to_diffusers as convert
+    return convert(dict(tensors))
+
 def sort_tensors(tensors:dict, # key -> Tensor, as `open_tensors` gives them
                 )->tuple[dict, dict, list]: # layer -> {part: Tensor}; token -> Tensor; keys that are not understood
     "What each tensor of a file is."
     parts, tokens, unknown = {}, {}, []
-    for key, t in _named(dict(tensors)).items():
+    for key, t in _flux(_named(dict(tensors))).items():
         layer, part = split_key(key)
         if layer: parts.setdefault(layer, {})[part] = t
         elif m := _TOKEN.match(key): tokens[m[1]] = t
         else: unknown.append(key)
     return parts, tokens, sorted(unknown)
 
-# %% ../nbs/04_lora.ipynb #c791966d
+# %% ../nbs/04_lora.ipynb #7169396b
 def peft_configs(metadata:dict)->dict: # 'unet' -> its peft configuration; '' -> one that counts for every model
     "peft's configurations from a file's metadata."
     if 'peft_config' in metadata: return {'': json.loads(metadata['peft_config'])}
@@ -485,7 +502,7 @@ def peft_scale(configs:dict, # as `peft_configs` gives them
     alpha = alphas[hit] if hit else config.get('lora_alpha', rank)
     return alpha / (rank**.5 if config.get('use_rslora') else rank)
 
-# %% ../nbs/04_lora.ipynb #754096f1
+# %% ../nbs/04_lora.ipynb #1da4f299
 _WINDOW = re.compile(r'(resnets\.\d+\.conv[12]|samplers\.0\.conv|\.conv_in|\.conv_out)$')
 
 def read_layer(layer:str,    # its diffusers name
@@ -499,7 +516,7 @@ def read_layer(layer:str,    # its diffusers name
     if all(torch.isfinite(t).all() for t in (f.up, f.down)) and math.isfinite(f.scale): return f
     raise ValueError("it contains NaN or infinity: the training diverged, or the file is damaged")
 
-# %% ../nbs/04_lora.ipynb #21ccbfbe
+# %% ../nbs/04_lora.ipynb #28fc312f
 _DERIVED = ('lora_adapter_metadata', 'peft_config', 'format') # about the file's layout: written anew for each file
 
 def load_lora(path,               # a LoRA file in any dialect, or a peft adapter folder
@@ -526,7 +543,7 @@ def _source(path):
     file = path if path.is_file() else next(path.glob('adapter_model.*'))
     return {'file': path.name, 'sha256': sha256(file)}
 
-# %% ../nbs/04_lora.ipynb #03ce9e50
+# %% ../nbs/04_lora.ipynb #81e8aac0
 _CROSS = {768: 'sd1', 1024: 'sd2', 2048: 'sdxl'}
 
 def base_family(lora:Lora)->str: # 'sd1', 'sd2', 'sdxl', 'flux', 'sd3', 'qwen' or 'custom'
@@ -539,19 +556,21 @@ def base_family(lora:Lora)->str: # 'sd1', 'sd2', 'sdxl', 'flux', 'sd3', 'qwen' o
     if len(cross) == 1 and width <= {320, 640, 1280}: return _CROSS.get(cross.pop(), 'custom')
     return _CROSS.get(clip.pop(), 'custom') if not cross and len(clip) == 1 else 'custom'
 
+Lora.base_family = property(base_family)
+
 def _transformer_family(lora):
     names = ' '.join(lora)
     signs = (('single_transformer_blocks', 'flux'), ('img_mlp', 'qwen'), ('txt_mlp', 'qwen'), ('ff_context', 'sd3'),
              ('attn.add_q_proj', 'sd3'))
     return next((family for sign, family in signs if sign in names), 'custom')
 
-# %% ../nbs/04_lora.ipynb #79e49739
+# %% ../nbs/04_lora.ipynb #0bd1110d
 def _diffusers_key(layer, part, family): return f"{layer}.lora_{dict(up='B', down='A')[part]}.weight"
 
 def _kohya_key(layer, part, family):
     model, _, name = layer.partition('.')
-    home = {'unet': 'unet', 'transformer': 'transformer', 'text_encoder': 'te1' if family == 'sdxl' else 'te'}.get(
-        model, model.replace('text_encoder_', 'te'))
+    home = 'te1' if (model, family) == ('text_encoder', 'sdxl') else re.sub('text_encoder_?', 'te', model)
+    if re.match(r'(single_)?transformer_blocks\.', name): home = 'unet' # as trainers of transformer bases have it
     if (model, family) == ('unet', 'sdxl'): name = to_ldm(name)
     return f"lora_{home}_{name.replace('.', '_')}." + (part if part == 'alpha' else f'lora_{part}.weight')
 
@@ -574,7 +593,7 @@ def file_tensors(lora:Lora, format:str='diffusers', dtype:torch.dtype|None=None)
     token = 'lora_embedding.{}' if format == 'diffusers' else 'bundle_emb.{}.string_to_param.*'
     return {**out, **{token.format(k): t.contiguous() for k, t in lora.embeddings.items()}}
 
-# %% ../nbs/04_lora.ipynb #961d7690
+# %% ../nbs/04_lora.ipynb #6da7cb6d
 _SPEC = {'sd1': ('sd_v1', 'stable-diffusion-v1/lora'), 'sd2': ('sd_v2', 'stable-diffusion-v2-512/lora'),
          'sdxl': ('sdxl_base_v1-0', 'stable-diffusion-xl-v1-base/lora')}
 
@@ -604,7 +623,7 @@ def file_metadata(lora:Lora, format:str='diffusers')->dict: # str -> str
     written = _peft_metadata(lora) if format == 'diffusers' else _kohya_metadata(lora)
     return {**lora.metadata, **spec, **written, 'format': 'pt'}
 
-# %% ../nbs/04_lora.ipynb #7a343fc4
+# %% ../nbs/04_lora.ipynb #dbb668c9
 _ST = {torch.float64: 'F64', torch.float32: 'F32', torch.float16: 'F16', torch.bfloat16: 'BF16', torch.int64: 'I64',
        torch.float8_e4m3fn: 'F8_E4M3', torch.float8_e5m2: 'F8_E5M2'}
 DTYPES = {'float32': torch.float32, 'fp32': torch.float32, 'float16': torch.float16, 'fp16': torch.float16,
@@ -636,7 +655,7 @@ def save_lora(lora:Lora,
         raise ValueError(f"unknown dtype '{dtype}'; there are {', '.join(DTYPES)}")
     return write_safetensors(file_tensors(lora, format, DTYPES.get(dtype, dtype)), file_metadata(lora, format), path)
 
-# %% ../nbs/04_lora.ipynb #70c9c08b
+# %% ../nbs/04_lora.ipynb #3050756f
 def layers(models)->dict: # layer name -> module; `models` is a pipeline, or {'unet': model, …}
     "The linear and convolution layers of a pipeline, by the names that LoRAs use."
     if not isinstance(models, dict):
@@ -652,7 +671,7 @@ def misfits(lora:Lora,
     return [f"'{k}' is " + (f"{f.shape} here and {tuple(shapes[k])} in the base" if k in shapes else "not in the base")
             for k, f in lora.items() if tuple(shapes.get(k, ())) != f.shape]
 
-# %% ../nbs/04_lora.ipynb #a750dc83
+# %% ../nbs/04_lora.ipynb #2fb02b75
 _UNETS = {'sd1': dict(cross_attention_dim=768, attention_head_dim=8),
           'sd2': dict(cross_attention_dim=1024, attention_head_dim=[5, 10, 20, 20], use_linear_projection=True),
           'sdxl': dict(cross_attention_dim=2048, attention_head_dim=[5, 10, 20], use_linear_projection=True,
@@ -679,7 +698,7 @@ def architecture(family:str)->dict: # layer name -> shape of its weight; 'sd1', 
             models['text_encoder' + ('_2' if i else '')] = kind(CLIPTextConfig(**kw))
     return {k: tuple(m.weight.shape) for k, m in layers(models).items()}
 
-# %% ../nbs/04_lora.ipynb #2d466004
+# %% ../nbs/04_lora.ipynb #43b46c87
 @torch.no_grad()
 def bake(models,           # a pipeline, or {'unet': model, …}; changed in place
          lora:Lora,
@@ -710,7 +729,7 @@ def extract(tuned,         # a pipeline, or {'unet': model, …}, after training
         found[k] = Factors(U[:, :rank] * root, (V[:, :rank] * root).T.reshape(-1, *D.shape[1:]))
     return Lora(found, name='extracted')
 
-# %% ../nbs/04_lora.ipynb #86eb133b
+# %% ../nbs/04_lora.ipynb #ac8a5447
 def block_of(name:str)->str: # 'unet.down_blocks.1', 'unet.mid_block', 'text_encoder' …
     "The part of the network that a layer belongs to."
     model, *path = name.split('.')
@@ -737,7 +756,7 @@ def summary(lora:Lora)->str: # a Markdown table
 Lora.summary = summary
 Lora._repr_markdown_ = summary
 
-# %% ../nbs/04_lora.ipynb #13218924
+# %% ../nbs/04_lora.ipynb #bd75407e
 def plot_lora(lora:Lora):
     "Strength per block, and the spectrum of every layer."
     from matplotlib.figure import Figure
