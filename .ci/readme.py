@@ -29,6 +29,7 @@ def readme():
     nb = nbformat.read(TOP/"nbs"/"index.ipynb", as_version=4)
     nb.cells = [c for c in nb.cells if shown(c)]
     for cell in nb.cells: cell.source = re.sub(r"^#\s*\|.*\n", "", cell.source, flags=re.M)
+    nb.metadata.language_info = {"name": "python"} # nbdev-clean drops it, and the code's colours with it
     text, extra = MarkdownExporter().from_notebook_node(nb)
     if extra["outputs"]:
         raise ValueError("nbs/index.ipynb has a picture among its outputs: save it in nbs/images/ and show that file")
