@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['COLOURS', 'parts', 'place', 'Curve', 'alpha_curve', 'alpha_curves', 'crossover', 'verdict', 'shown', 'colour',
            'plot_curves', 'wilson', 'share', 'pure_accuracy', 'baseline', 'subject_kept', 'mean_probs',
-           'probability_bar', 'plot_grid', 'arrow', 'figures', 'threes', 'picture_uri', 'svg', 'Shown', 'page',
-           'plot_losses', 'report_html']
+           'probability_bar', 'plot_grid', 'arrow', 'figures', 'threes', 'over_seeds', 'picture_uri', 'svg', 'Shown',
+           'page', 'plot_losses', 'report_html']
 
 # %% ../nbs/11_analysis.ipynb #1f676994
 import base64, html, io, json
@@ -192,7 +192,7 @@ def _sized(im, size): # small pictures are shown with their pixels, large ones a
     how = Image.Resampling.NEAREST if im.width <= size else Image.Resampling.LANCZOS
     return im.convert('RGB').resize((size, round(size*im.height/im.width)), how)
 
-# %% ../nbs/11_analysis.ipynb #8ed64a22
+# %% ../nbs/11_analysis.ipynb #9a97cf26
 def arrow(c:Curve)->str: return f'{c.a}->{c.b}' # the name of a curve
 
 def figures(rows:list,            # of a scored sweep
@@ -206,7 +206,8 @@ def figures(rows:list,            # of a scored sweep
     curves, pure = alpha_curves(rows, styles), pure_accuracy(rows, styles)
     kept = subject_kept(rows, subjects) if subjects and 'subject' in rows[0] else None
     more = {arrow(c): {**verdict(c), 'low': c.low, 'high': c.high, 'first': c.first, 'n': c.n} for c in curves}
-    return dict(judge_accuracy=(judge or {}).get('test_accuracy'), pure_accuracy={s: x['share'] for s, x in pure.items()},
+    return dict(judge_accuracy=(judge or {}).get('test_accuracy'),
+                pure_accuracy={s: x['share'] for s, x in pure.items()},
                 alpha_curves={arrow(c): c.mean for c in curves}, subject_kept=kept and kept['share'],
                 seconds=seconds, peak_rss_mb=peak_rss_mb, training_seeds=1, alphas=curves[0].alphas, pictures=len(rows),
                 details=dict(pure=pure, baseline=baseline(rows, list(rows[0]['judge']['probs'])), subject=kept,
@@ -219,7 +220,19 @@ def threes(rows:list)->list[dict]: # [{'weights', 'probs'}]
         if len(parts(r)) > 2: found[tuple(parts(r).items())].append(r)
     return [dict(weights=dict(m), probs=mean_probs(rs)) for m, rs in found.items()]
 
-# %% ../nbs/11_analysis.ipynb #b510656e
+# %% ../nbs/11_analysis.ipynb #43b701fe
+def over_seeds(reports:list, # of `figures`, from runs that differ in their seed only
+              )->dict: # figure -> {'mean', 'sd', 'worst'}; for a curve, lists
+    "Figures of several trainings: their mean, their spread, and the least of them."
+    kinds = {tuple(r['alpha_curves']) + tuple(r['alphas']) for r in reports}
+    if len(kinds) != 1: raise ValueError(f"{len(kinds)} kinds of runs: take reports with the same styles and alphas")
+    flat = [{**{f'pure {s}': x for s, x in r['pure_accuracy'].items()}, **r['alpha_curves'],
+             'subject_kept': r['subject_kept'], 'judge_accuracy': r['judge_accuracy']} for r in reports]
+    values = {k: np.array([f[k] for f in flat]) for k in flat[0] if all(f[k] is not None for f in flat)}
+    sd = lambda v: v.std(0, ddof=1) if len(v) > 1 else 0*v[0]
+    return {k: dict(mean=v.mean(0).tolist(), sd=sd(v).tolist(), worst=v.min(0).tolist()) for k, v in values.items()}
+
+# %% ../nbs/11_analysis.ipynb #38b50bc0
 def picture_uri(file, size:int=96)->str: # data:image/png or jpeg;base64,…
     "A picture as text: as it is if it is small, as a JPEG of at most 2·`size` pixels if not."
     with Image.open(file) as im: im = im.convert('RGB')
@@ -237,7 +250,7 @@ def svg(fig)->str: # <svg …>
     text = out.getvalue()
     return text[text.index('<svg'):].replace('#000000', 'currentColor')
 
-# %% ../nbs/11_analysis.ipynb #d04bc074
+# %% ../nbs/11_analysis.ipynb #d79586ab
 def _bar(probs, styles):
     spans = (f'<i style="width:{100*p:.1f}%;background:{colour(c, styles)}"></i>' for c, p in probs.items() if p > .004)
     return f'<div class="bar">{"".join(spans)}</div>'
@@ -249,7 +262,8 @@ def _cell(row, folder, styles, note=''):
     return (f'<figure title="{tip}"><img alt="{tip}" src="{picture_uri(Path(folder)/row["file"])}">{_bar(p, styles)}'
             f'<figcaption>{note}</figcaption></figure>')
 
-def _strip(cells, cls='', least=1): return f'<div class="strip {cls}" style="--n:{max(len(cells), least)}">{"".join(cells)}</div>'
+def _strip(cells, cls='', least=1):
+    return f'<div class="strip {cls}" style="--n:{max(len(cells), least)}">{"".join(cells)}</div>'
 
 def _table(head, body):
     tr = lambda cells, t: '<tr>' + ''.join(f'<{t}>{c}</{t}>' for c in cells) + '</tr>'
@@ -262,7 +276,7 @@ def _share(s):
     if not s or s['share'] is None: return '–'
     return f"<b>{_percent(s['share'])}</b> <small>of {s['n']}; {_percent(s['low'])} to {_percent(s['high'])}</small>"
 
-# %% ../nbs/11_analysis.ipynb #72c1b019
+# %% ../nbs/11_analysis.ipynb #deaa9b11
 @dataclass
 class Shown:
     "What the sections of a report look at."
@@ -286,16 +300,16 @@ def _grid(x, a, b):
     return f'<div class="grid">{head}{"".join(lines)}</div>'
 
 def _pair_section(x, c):
-    v, (a, b) = x.figures['details']['curves'][arrow(c)], (shown(c.a), shown(c.b))
+    v, b = x.figures['details']['curves'][arrow(c)], shown(c.b)
     cross = 'never overtakes' if v['crossover'] is None else f"overtakes at alpha {v['crossover']:.2f}"
     way = 'rising all the way' if v['rises'] else f"with a step down of {-v['worst_step']:.2f}"
     name = lambda s: f'<em style="color:{colour(s, x.styles)}">{shown(s)}</em>'
-    return (f'<section><h2>{name(c.a)} → {name(c.b)}</h2><div class="two"><p>P({b}) goes from <b>{v["start"]:.2f}</b> to '
-            f'<b>{v["end"]:.2f}</b>, {way}; {b} {cross}. {c.n[0]} pictures at each alpha; the band is one standard '
-            f'deviation between noise seeds.</p><div class="plot">{svg(plot_curves([c], 2.2))}</div></div>'
+    return (f'<section><h2>{name(c.a)} → {name(c.b)}</h2><div class="two"><p>P({b}) goes from '
+            f'<b>{v["start"]:.2f}</b> to <b>{v["end"]:.2f}</b>, {way}; {b} {cross}. {c.n[0]} pictures at each alpha; '
+            f'the band is one standard deviation between noise seeds.</p><div class="plot">{svg(plot_curves([c], 2.2))}</div></div>'
             f'{_grid(x, c.a, c.b)}</section>')
 
-# %% ../nbs/11_analysis.ipynb #1c72bd1e
+# %% ../nbs/11_analysis.ipynb #fb6f527f
 def _three_section(x):
     if not x.figures['details']['three']: return ''
     out = '<h2>Three at once</h2><p>All the LoRAs in one picture, their changes added with these weights.</p>'
@@ -309,13 +323,13 @@ def _three_section(x):
 def _ends_section(x):
     out, d = '<h2>Each style alone, and none</h2>', x.figures['details']
     said = ', '.join(f'{shown(c)} {_percent(s["share"])}' for c, s in d['baseline'].items() if s['share'])
-    heads = {None: f'No LoRA: called {said}', **{s: f'{shown(s)}: judged so in {_share(d["pure"][s])}' for s in x.styles}}
-    for s, head in heads.items():
+    for s in (None, *x.styles):
+        head = f'{shown(s)}: judged so in {_share(d["pure"][s])}' if s else f'No LoRA: called {said}'
         if cells := x.cells(lambda r: parts(r) == ({s: 1.} if s else {}))[:10]:
             out += f'<h3>{head}</h3>{_strip(cells, least=10)}'
     return f'<section>{out}</section>'
 
-# %% ../nbs/11_analysis.ipynb #3414ff0a
+# %% ../nbs/11_analysis.ipynb #79dcaac6
 _STYLE = '''
 :root{color-scheme:light dark;--bg:#fbfaf7;--fg:#1d1c1a;--soft:#6b675f;--line:#e4e0d7;--card:#fff}
 @media(prefers-color-scheme:dark){:root{--bg:#171614;--fg:#eceae4;--soft:#a09b90;--line:#34312c;--card:#201e1b}}
@@ -333,7 +347,8 @@ figure{margin:0}figcaption{font-size:.72rem;text-align:center;line-height:1.3}
 img{width:100%;display:block;image-rendering:pixelated;border-radius:3px}
 .bar{display:flex;height:5px;margin-top:3px;border-radius:2px;overflow:hidden}.bar i{display:block}
 .plot{color:var(--fg);max-width:34rem}.plot.full{max-width:none}.plot svg{width:100%;height:auto}
-.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:1rem 2rem;align-items:center;margin-bottom:1rem}
+.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:1rem 2rem;
+align-items:center;margin-bottom:1rem}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.8rem;margin:1.5rem 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.9rem 1rem}
 .card b{display:block;font:500 1.9rem/1.2 Georgia,serif}
@@ -352,7 +367,7 @@ def page(title:str, body:str)->str: # a whole HTML document
             '<meta name="viewport" content="width=device-width,initial-scale=1">'
             f'<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body><main>{body}</main></body></html>')
 
-# %% ../nbs/11_analysis.ipynb #870cd19c
+# %% ../nbs/11_analysis.ipynb #afa313d2
 def plot_losses(histories:dict, # style -> rows of {'step', 'loss', 'val'}
                 height:float=2.4): # inches
     "Training and validation loss of each LoRA."
@@ -367,10 +382,12 @@ def plot_losses(histories:dict, # style -> rows of {'step', 'loss', 'val'}
     fig.axes[0].set_ylabel('loss')
     return fig
 
-# %% ../nbs/11_analysis.ipynb #7868ec63
+# %% ../nbs/11_analysis.ipynb #764a79e3
 def _cards(f):
-    rises, pure = [v['rises'] for v in f['details']['curves'].values()], [x for x in f['pure_accuracy'].values() if x is not None]
-    minutes, memory = f['seconds'] and f"{f['seconds']/60:.1f} min", f['peak_rss_mb'] and f"{f['peak_rss_mb']/1000:.1f} GB at most"
+    rises = [v['rises'] for v in f['details']['curves'].values()]
+    pure = [x for x in f['pure_accuracy'].values() if x is not None]
+    minutes = f['seconds'] and f"{f['seconds']/60:.1f} min"
+    memory = f['peak_rss_mb'] and f"{f['peak_rss_mb']/1000:.1f} GB at most"
     cards = [(_percent(min(pure, default=None)), 'judged as their own style', 'the weakest of the pure LoRAs'),
              (f'{sum(rises)} of {len(rises)}', 'curves that rise all the way', 'no step down of more than 0.02'),
              (_percent(f['subject_kept']), 'subject still recognised', 'in mixed pictures'),
@@ -385,11 +402,13 @@ def _table_section(f):
     body += [(f'no LoRA, judged {shown(s)}', _share(d['baseline'][s]), 'at most 20 %') for s in d['pure']]
     for k, v in d['curves'].items():
         over = '–' if v['crossover'] is None else f"{v['crossover']:.2f}"
-        body.append((f'P(second), {shown(k).replace("->", " → ")}', f"<b>{v['start']:.2f} → {v['end']:.2f}</b> <small>worst "
-                     f"step {v['worst_step']:+.2f}, overtakes at {over}</small>", 'at most 0.15 → at least 0.85, rising'))
+        seen = (f"<b>{v['start']:.2f} → {v['end']:.2f}</b> <small>worst step {v['worst_step']:+.2f}, overtakes at "
+                f"{over}</small>")
+        body.append((f'P(second), {shown(k).replace("->", " → ")}', seen, 'at most 0.15 → at least 0.85, rising'))
     body += [('subject named in mixed pictures', _share(d['subject']), 'at least 90 %'),
              ('judge on held-out pictures', f"<b>{_percent(f['judge_accuracy'])}</b>", 'at least 97 %')]
-    table = _table(('', 'measured <small>(95 % interval)</small>', 'wanted'), [r for r in body if '–' not in r[1][:4]])
+    known = [r for r in body if not r[1].startswith(('–', '<b>–'))]
+    table = _table(('', 'measured <small>(95 % interval)</small>', 'wanted'), known)
     return f'<section><h2>All figures</h2>{table}</section>'
 
 def _provenance(info, f, steps):
@@ -401,7 +420,16 @@ def _provenance(info, f, steps):
             f'{pre({k: info[k] for k in ("config", "versions")})}</details>'
             f'<details><summary>Every figure, as in report.json</summary>{pre(f)}</details></section>')
 
-# %% ../nbs/11_analysis.ipynb #7e5fdf30
+# %% ../nbs/11_analysis.ipynb #4a805d29
+def _head(x):
+    first, n = shown(x.styles[0]), len(x.styles)
+    return (f'<h1>{first[0].upper() + first[1:]} to {shown(x.styles[-1])}, and what lies between</h1><p class="lead">{n} '
+            f'LoRAs, {len(x.rows)} pictures, one judge who saw none of the paintings they learned from.</p>')
+
+def _training_section(histories):
+    if not histories: return ''
+    return f'<section><h2>Training</h2><div class="plot full">{svg(plot_losses(histories))}</div></section>'
+
 def _hero(x):
     "One prompt and one seed, from the first style to the last by way of the others."
     path = {}
@@ -412,7 +440,8 @@ def _hero(x):
     return _strip([f'<figure>{img(path[k])}</figure>' for k in sorted(path)], 'hero')
 
 def _glance(x, curves):
-    legend = (f'<span><i style="background:{colour(c, x.styles)}"></i>{shown(c)}</span>' for c in x.rows[0]['judge']['probs'])
+    square = lambda c: f'<i style="background:{colour(c, x.styles)}"></i>'
+    legend = (f'<span>{square(c)}{shown(c)}</span>' for c in x.rows[0]['judge']['probs'])
     return (f'<section><h2>At a glance</h2><div class="plot full">{svg(plot_curves(curves))}</div>'
             f'<p class="legend">Under every picture, what the judge says: {"".join(legend)}</p></section>')
 
@@ -427,12 +456,11 @@ def report_html(run,                # a `Run`; or any object with `.folder` and 
     x = Shown(rows, folder/'sweep', styles, asked, rows[0]['seed'] if seed is None else seed, f)
     files = {s: folder/'loras'/s/'history.json' for s in styles}
     histories = {s: read_json(p) for s, p in files.items() if p.exists()}
-    done = sorted((folder/'steps').glob('*.json'), key=lambda p: p.stat().st_mtime)
-    curves, first = alpha_curves(rows, styles), shown(styles[0])
-    body = [f'<h1>{first[0].upper() + first[1:]} to {shown(styles[-1])}, and what lies between</h1>',
-            f'<p class="lead">{len(styles)} LoRAs, {len(rows)} pictures, one judge who saw none of the paintings they learned '
-            'from.</p>', _hero(x), _cards(f), _glance(x, curves), *(_pair_section(x, c) for c in curves), _three_section(x),
-            _ends_section(x), f'<section><h2>Training</h2><div class="plot full">{svg(plot_losses(histories))}</div></section>'
-            if histories else '', _table_section(f), _provenance(run.info, f, {p.stem: read_json(p)['seconds'] for p in done})]
-    with atomic_path(folder/'report.html') as p: p.write_text(page(' · '.join(map(shown, styles)), ''.join(body)), 'utf-8')
+    steps = sorted((folder/'steps').glob('*.json'), key=lambda p: p.stat().st_mtime)
+    curves = alpha_curves(rows, styles)
+    body = [_head(x), _hero(x), _cards(f), _glance(x, curves), *(_pair_section(x, c) for c in curves), _three_section(x),
+            _ends_section(x), _training_section(histories), _table_section(f),
+            _provenance(run.info, f, {p.stem: read_json(p)['seconds'] for p in steps})]
+    text = page(' · '.join(map(shown, styles)), ''.join(body))
+    with atomic_path(folder/'report.html') as p: p.write_text(text, 'utf-8')
     return folder/'report.html'

@@ -72,7 +72,7 @@ def round_trip(pipe,                # a Stable Diffusion pipeline; its VAE is us
         out.append(decode(z + jitter*torch.randn(z.shape, generator=g), pipe.vae))
     return np.concatenate(out)
 
-# %% ../nbs/09_classifier.ipynb #d263fb29
+# %% ../nbs/09_classifier.ipynb #d3cfcdff
 def mean_std(batches, # an iterable of uint8 arrays [n,H,W,3]
             )->tuple[list[float], list[float]]: # mean and standard deviation of each channel, of values in 0..1
     "Channel statistics in one pass, in exact integer arithmetic."
@@ -82,9 +82,9 @@ def mean_std(batches, # an iterable of uint8 arrays [n,H,W,3]
         n, s, s2 = n + len(x), s + x.sum(0), s2 + (x*x).sum(0)
     if not n: raise ValueError("no pictures: mean and standard deviation of nothing")
     mean = s / n
-    return list(mean / 255), list(np.sqrt(np.maximum(s2/n - mean**2, 0)) / 255)
+    return (mean / 255).tolist(), (np.sqrt(np.maximum(s2/n - mean**2, 0)) / 255).tolist()
 
-# %% ../nbs/09_classifier.ipynb #c6a50e67
+# %% ../nbs/09_classifier.ipynb #ee422974
 def _conv(i, o, k=3, stride=2):
     return nn.Sequential(nn.Conv2d(i, o, k, stride, k//2, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
 
@@ -98,7 +98,8 @@ def build_net(arch:str='small',      # 'small', or a torchvision ('resnet50') or
         return nn.Sequential(_conv(3, w, 5), _conv(w, 2*w), _conv(2*w, 4*w), _conv(4*w, 5*w, stride=1),
                              nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Dropout(.2), nn.Linear(80*w, n))
     import timm
-    if not timm.is_model(arch): raise ValueError(f"no architecture {arch!r}: 'small', or a name from timm.list_models()")
+    if not timm.is_model(arch):
+        raise ValueError(f"no architecture {arch!r}: take 'small', or a name from timm.list_models()")
     return timm.create_model(arch, pretrained=pretrained, num_classes=n)
 
 # %% ../nbs/09_classifier.ipynb #93bf40d6
@@ -170,7 +171,7 @@ def load_judge(folder:str|Path)->Judge:
 
 Judge.save, Judge.load = save_judge, staticmethod(load_judge)
 
-# %% ../nbs/09_classifier.ipynb #df504d92
+# %% ../nbs/09_classifier.ipynb #0e0d66aa
 def augment(x:Tensor, # normalised pictures [N,3,H,W]
            )->Tensor: # the same shape
     "The changes that leave a style, or a subject, what it is."
@@ -180,7 +181,7 @@ def augment(x:Tensor, # normalised pictures [N,3,H,W]
     x = F.pad(x, (pad,)*4, mode='reflect')[..., i:i + x.shape[-2], j:j + x.shape[-1]]
     soft = F.interpolate(F.avg_pool2d(x, 2), size=x.shape[-2:], mode='bilinear', align_corners=False)
     x = x + (u(-.7, 1).clamp(min=0)) * (soft - x)
-    return x * u(.9, 1.1) + u(-.2, .2) + torch.randn_like(x) * u(0, .2)
+    return x * u(.9, 1.1) + u(-.2, .2) + torch.randn_like(x) * u(0, .12)
 
 # %% ../nbs/09_classifier.ipynb #d0a3e4ce
 def _loader(judge, pictures, labels, batch, train):
@@ -219,12 +220,13 @@ def judge_learner(judge:Judge,                # an untrained one
     loss = LabelSmoothingCrossEntropyFlat(eps=.02)
     return Learner(dls, judge.net.to(device()), loss_func=loss, metrics=accuracy, wd=.02)
 
-# %% ../nbs/09_classifier.ipynb #4cc3c6e6
+# %% ../nbs/09_classifier.ipynb #80bc3e69
 def calibrate(logits:Tensor,  # [N,C], of pictures the network was not trained on
               targets:Tensor, # int64 [N]
              )->float: # temperature, between 1/20 and 20
     "The temperature that minimises the negative log likelihood."
-    nll = lambda t: F.cross_entropy(logits.double() / np.exp(t), targets).item()
+    doubt = 1 / (len(targets) + 2) # n pictures without an error do not prove that there never will be one
+    nll = lambda t: F.cross_entropy(logits.double() / np.exp(t), targets, label_smoothing=doubt).item()
     a, b, φ = -np.log(20), np.log(20), (5**.5 - 1) / 2
     while b - a > 1e-4:
         c, d = b - φ*(b - a), a + φ*(b - a)
@@ -242,7 +244,7 @@ def calibration_error(probs:Tensor,   # [N,C]
             for k in range(bins) if (where == k).any()]
     return float(sum(gaps))
 
-# %% ../nbs/09_classifier.ipynb #81d452de
+# %% ../nbs/09_classifier.ipynb #7c14a50a
 def train_judge(train:tuple,             # (pictures uint8 [N,H,W,3] or `Opened`, labels)
                 valid:tuple,             # the same, of pictures that are not in `train`; for accuracy and calibration
                 classes:list[str]=None,  # their order; None: the labels, sorted
@@ -261,32 +263,34 @@ def train_judge(train:tuple,             # (pictures uint8 [N,H,W,3] or `Opened`
     for what, (pictures, labels) in (('training', train), ('validation', valid)):
         if len(pictures) != len(labels): raise ValueError(f"{len(pictures)} {what} pictures but {len(labels)} labels")
     classes = list(classes or sorted(set(train[1])))
-    few = [c for c in classes if list(train[1]).count(c) < 2]
-    if few: raise ValueError(f"class {few[0]!r} has fewer than two training pictures: leave it out or add some")
+    if few := [c for c in classes if list(train[1]).count(c) < 2]:
+        raise ValueError(f"class {few[0]!r} has fewer than two training pictures: leave it out or add some")
     m, s = mean_std(train[0][i:i+256] for i in range(0, len(train[0]), 256))
     with no_random(seed):
         net = build_net(arch, len(classes), pretrained).to(memory_format=torch.channels_last)
         judge = Judge(net, classes, size or int(train[0][:1].shape[1]), m, s, arch)
         learn = judge_learner(judge, train, valid, batch)
         with learn.no_bar(), learn.no_logging(): learn.fit_one_cycle(epochs, lr, cbs=_bar())
-    judge.net.eval()
-    logits, y = judge(valid[0])[0], judge.targets(valid[1])
-    judge.temperature = calibrate(logits, y)
-    ece = calibration_error((logits / judge.temperature).softmax(1), y)
     history = [dict(zip(('train_loss', 'valid_loss', 'accuracy'), map(float, v))) for v in learn.recorder.values]
     judge.about = dict(pictures=len(train[0]), epochs=epochs, lr=lr, batch=batch, seed=seed, pretrained=pretrained,
-                       valid_accuracy=history[-1]['accuracy'], valid_ece=ece, history=history)
+                       history=history, **_calibrated(judge, *valid))
     if out: judge.save(out)
     return judge
 
-# %% ../nbs/09_classifier.ipynb #47f5fa47
+def _calibrated(judge, pictures, labels):
+    logits, y = judge(pictures)[0], judge.targets(labels)
+    judge.temperature = calibrate(logits, y)
+    return dict(valid_accuracy=(logits.argmax(1) == y).float().mean().item(),
+                valid_ece=calibration_error((logits / judge.temperature).softmax(1), y))
+
+# %% ../nbs/09_classifier.ipynb #079abd65
 def confusion(judge:Judge, pictures, labels)->np.ndarray: # int [C,C], rows: what it is, columns: what it was called
     "Which class is taken for which."
     C = len(judge.classes)
     pairs = judge.targets(labels) * C + judge(pictures)[0].argmax(1)
     return torch.bincount(pairs, minlength=C*C).view(C, C).numpy()
 
-# %% ../nbs/09_classifier.ipynb #9e8c0f76
+# %% ../nbs/09_classifier.ipynb #49ac00f5
 def _read(files): return np.stack([np.asarray(Image.open(f).convert('RGB')) for f in files])
 
 def score(sweep,                # a `Sweep`, or the folder of one

@@ -6,7 +6,7 @@
 __all__ = ['FIRST_MINUTE', 'Plan', 'prompts', 'mixes', 'peak_rss_mb', 'Demo', 'deal', 'with_trips', 'painters_sets',
            'folder_sets', 'judge_of', 'recogniser', 'look', 'report', 'everything', 'parser', 'main']
 
-# %% ../nbs/14_cli.ipynb #1918ae3a
+# %% ../nbs/14_cli.ipynb #ca2abc07
 import argparse, sys
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -20,7 +20,7 @@ from .core import Run, load_base, read_json, read_jsonl, sha256, write_json
 from .data import Paintings, paint_collection
 from .latents import Shards, precompute
 from .lora import load_lora
-from .painter import ERAS, SUBJECTS, draw_scene
+from .painter import SUBJECTS, draw_scene
 from .sampling import between, generate, sweep
 from .training import PRESETS, train_lora
 
@@ -67,7 +67,7 @@ def peak_rss_mb()->float|None: # MB (10⁶ bytes); None where the system does no
     unit = 1 if sys.platform == 'darwin' else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
-# %% ../nbs/14_cli.ipynb #94a2b848
+# %% ../nbs/14_cli.ipynb #49b0cbf5
 class Demo:
     "The main job in a run folder: `Demo(out)()` does whatever is not done yet."
     def __init__(self,
@@ -75,7 +75,8 @@ class Demo:
                  plan:Plan=Plan(),    # how much of everything
                  seed:int=0):         # of the paintings, the training, the noise and the judge
         if plan.folder and not Path(plan.folder).is_dir():
-            raise FileNotFoundError(f"no folder {plan.folder!r}: --folder takes one that holds a folder of pictures per style")
+            raise FileNotFoundError(f"no folder {plan.folder!r}: --folder takes one that holds a folder of pictures "
+                                    "for each style")
         self.plan, self.run, self.seed = plan, Run(out, asdict(plan), seed), seed
 
     def step(self, name, fn):
@@ -96,11 +97,12 @@ class Demo:
         "Paintings as files, and the checked list of them."
         p, home = self.plan, self.run/'collection'
         if not p.folder: paint_collection(home, p.styles, p.paintings, self.seed, self.size)
-        ps = Paintings.from_folder(p.folder or home, val=.4 if p.folder else p.val, seed=self.seed) # the judge learns from val
-        few = [s for s in ps.styles if len(ps.select(s)) < 12]
-        if few or len(ps.styles) < 2:
-            raise ValueError(f"style {few[0]!r} has {len(ps.select(few[0]))} pictures: each needs 12 or more" if few else
-                             f"{p.folder!r} holds one style, {ps.styles}: mixing needs a folder each for two or more")
+        val = .4 if p.folder else p.val # of a folder the judge learns from what is held back
+        ps = Paintings.from_folder(p.folder or home, val=val, seed=self.seed)
+        if len(ps.styles) < 2:
+            raise ValueError(f"{p.folder!r} holds one style, {ps.styles[0]!r}: mixing needs a folder for each of two or more")
+        if few := [s for s in ps.styles if len(ps.select(s)) < 12]:
+            raise ValueError(f"style {few[0]!r} has {len(ps.select(few[0]))} pictures: each needs 12 or more")
         for bad in ps.problems: print(f"  skipped {bad['path']}: {bad['reason']}")
         ps.save(home/'paintings.jsonl')
         return ps.report()
@@ -125,7 +127,7 @@ class Demo:
                      [100*self.seed + i for i in range(p.noises)], p.sampling_steps, p.guidance)
         return dict(pictures=len(done))
 
-# %% ../nbs/14_cli.ipynb #b99e31b2
+# %% ../nbs/14_cli.ipynb #ea105809
 def deal(pictures, labels)->list: # three (pictures, labels): three fifths, one fifth, one fifth of each class
     "Deal pictures to training, validation and test, each class by itself."
     nth, hands = {}, ([], [], [])
@@ -142,17 +144,19 @@ def painters_sets(demo)->list: # training, validation, test
     "Painter pictures of the styles, plain ones and others."
     classes, n = [*demo.styles, 'plain', 'other'], demo.plan.judged
     more = classes + ['other'] # it has to be many things
-    return [painted(c, k, 10*demo.seed + i, demo.size) for i, (c, k) in enumerate([(more, n), (classes, n//6 + 5), (classes, n//4 + 5)])]
+    sets = (more, n), (classes, n//6 + 5), (classes, n//4 + 5)
+    return [painted(c, k, 10*demo.seed + i, demo.size) for i, (c, k) in enumerate(sets)]
 
 def folder_sets(demo)->list: # training, validation, test
     "Held-back pictures of a folder, and the base's own."
     held = demo.paintings.select(split='val')
     per = int(np.median([len(held.select(s)) for s in held.styles]))
-    asked = [list(prompts(10, demo.seed + 1))[i % 10] for i in range(max(per, 20))]
-    bare = generate(demo.pipe, asked, [10**6 + i for i in range(len(asked))], demo.plan.sampling_steps, demo.plan.guidance)
+    asked = list(prompts(max(per, 20), demo.seed + 1))
+    seeds = range(10**6, 10**6 + len(asked))
+    bare = generate(demo.pipe, asked, list(seeds), demo.plan.sampling_steps, demo.plan.guidance)
     return deal(np.concatenate([Opened(held, demo.size)[:], bare]), [p.style for p in held] + ['plain']*len(bare))
 
-# %% ../nbs/14_cli.ipynb #c028681a
+# %% ../nbs/14_cli.ipynb #bef577bf
 def judge_of(demo)->dict: # test accuracy and calibration error
     "Train the judge of a run, and test it on pictures that neither it nor any LoRA has seen."
     train, valid, (x, y) = (folder_sets if demo.plan.folder else painters_sets)(demo)
@@ -178,10 +182,11 @@ def look(demo)->dict:
 
 def report(demo)->Path: # report.html
     "Figures and the page."
-    rows, steps = read_jsonl(demo.run/'sweep'/'sweep.jsonl'), [read_json(f) for f in (demo.run/'steps').glob('*.json')]
-    fig = figures(rows, demo.styles, prompts(demo.plan.subjects, demo.seed), read_json(demo.run/'judge'/'judge.json')['about'],
-                  seconds=round(sum(s['seconds'] for s in steps), 1),
-                  peak_rss_mb=max([s['result']['peak_rss_mb'] or 0 for s in steps] + [peak_rss_mb() or 0]))
+    rows, about = read_jsonl(demo.run/'sweep'/'sweep.jsonl'), read_json(demo.run/'judge'/'judge.json')['about']
+    steps = [read_json(f) for f in (demo.run/'steps').glob('*.json')]
+    most = max([s['result']['peak_rss_mb'] or 0 for s in steps] + [peak_rss_mb() or 0])
+    fig = figures(rows, demo.styles, prompts(demo.plan.subjects, demo.seed), about,
+                  round(sum(s['seconds'] for s in steps), 1), most or None)
     write_json(demo.run/'report.json', fig)
     return report_html(demo.run)
 
