@@ -564,14 +564,14 @@ def _transformer_family(lora):
              ('attn.add_q_proj', 'sd3'))
     return next((family for sign, family in signs if sign in names), 'custom')
 
-# %% ../nbs/04_lora.ipynb #0bd1110d
-def _diffusers_key(layer, part, family): return f"{layer}.lora_{dict(up='B', down='A')[part]}.weight"
+# %% ../nbs/04_lora.ipynb #eff4de79
+def _diffusers_key(layer, part, xl=False): return f"{layer}.lora_{dict(up='B', down='A')[part]}.weight"
 
-def _kohya_key(layer, part, family):
+def _kohya_key(layer, part, xl=False): # xl: with SDXL's two text encoders and its block numbers
     model, _, name = layer.partition('.')
-    home = 'te1' if (model, family) == ('text_encoder', 'sdxl') else re.sub('text_encoder_?', 'te', model)
+    home = 'te1' if xl and model == 'text_encoder' else re.sub('text_encoder_?', 'te', model)
     if re.match(r'(single_)?transformer_blocks\.', name): home = 'unet' # as trainers of transformer bases have it
-    if (model, family) == ('unet', 'sdxl'): name = to_ldm(name)
+    if xl and model == 'unet': name = to_ldm(name)
     return f"lora_{home}_{name.replace('.', '_')}." + (part if part == 'alpha' else f'lora_{part}.weight')
 
 _KEY = {'diffusers': _diffusers_key, 'kohya': _kohya_key}
@@ -585,11 +585,12 @@ def _cast(t, dtype, layer): # to the file's dtype; a value that does not fit is 
 
 def file_tensors(lora:Lora, format:str='diffusers', dtype:torch.dtype|None=None)->dict: # key -> Tensor
     "The tensors of a LoRA file, under the names of its format."
-    key, family, out = _KEY[format], base_family(lora), {}
+    key, out = _KEY[format], {}
+    xl = base_family(lora) == 'sdxl' or any(k.startswith(('text_encoder_2.', 'unet.add_embedding.')) for k in lora)
     for layer, f in lora.items():
         up = f.up if f.down.ndim == 2 else f.up[..., None, None]
-        out[key(layer, 'up', family)], out[key(layer, 'down', family)] = (_cast(t, dtype, layer) for t in (up, f.down))
-        if format == 'kohya': out[key(layer, 'alpha', family)] = torch.tensor(f.alpha)
+        out[key(layer, 'up', xl)], out[key(layer, 'down', xl)] = (_cast(t, dtype, layer) for t in (up, f.down))
+        if format == 'kohya': out[key(layer, 'alpha', xl)] = torch.tensor(f.alpha)
     token = 'lora_embedding.{}' if format == 'diffusers' else 'bundle_emb.{}.string_to_param.*'
     return {**out, **{token.format(k): t.contiguous() for k, t in lora.embeddings.items()}}
 
