@@ -310,7 +310,7 @@ def from_folder(cls:Paintings,
     same = None if near is None else near_duplicates(rows, near)
     return cls(_keep_known(split_paintings(rows, val, seed, test, same), known), folder, problems)
 
-# %% ../nbs/02_data.ipynb #d1484850
+# %% ../nbs/02_data.ipynb #6e1f9033
 @patch
 def report(self:Paintings)->dict: # 'paintings', 'styles' {style: {split: n}}, 'sides' [min, median, max], 'problems'
     "What a collection holds, in numbers."
@@ -334,24 +334,24 @@ def _repr_markdown_(self:Paintings):
 def __repr__(self:Paintings):
     return f'Paintings({len(self)} of {len(self.styles)} styles, {len(self.problems)} problems)'
 
-# %% ../nbs/02_data.ipynb #b6770494
+# %% ../nbs/02_data.ipynb #29a4e282
 @patch
 def show(self:Paintings, n:int=8, # pictures per style
          size:int=80, # pixels of each
         )->Image.Image:
-    "The first paintings of every style."
+    "A few paintings of every style, drawn by lot."
     sheet = Image.new('RGB', (n*size, len(self.styles)*(size + 16)), 'white')
     for r, style in enumerate(self.styles):
-        top, row = r*(size + 16), [p for p in self if p.style == style]
+        top, row = r*(size + 16), sorted((p for p in self if p.style == style), key=lot)
         ImageDraw.Draw(sheet).text((2, top + 2), f"{style.replace('_', ' ')} ({len(row)})", 'black')
         for c, p in enumerate(row[:n]): sheet.paste(square(p.open(), size), (c*size, top + 16))
     return sheet
 
-# %% ../nbs/02_data.ipynb #64210aaa
+# %% ../nbs/02_data.ipynb #e826c420
 _PAGE = """<!doctype html><meta charset=utf-8><title>{n} paintings</title>
 <style>body{{font:15px sans-serif;margin:2em}} td,th{{padding:2px 12px;text-align:left}}</style>
 <h1>{n} paintings</h1><table><tr><th>style<th>train<th>val<th>test{counts}</table>
-<p><img alt='the first paintings of every style' src='data:image/jpeg;base64,{picture}'>
+<p><img alt='a few paintings of every style' src='data:image/jpeg;base64,{picture}'>
 <h2>{n_bad} files are not used</h2><table>{bad}</table>"""
 
 @patch
