@@ -276,7 +276,7 @@ def _share(s):
     if not s or s['share'] is None: return '–'
     return f"<b>{_percent(s['share'])}</b> <small>of {s['n']}; {_percent(s['low'])} to {_percent(s['high'])}</small>"
 
-# %% ../nbs/11_analysis.ipynb #deaa9b11
+# %% ../nbs/11_analysis.ipynb #00d1e376
 @dataclass
 class Shown:
     "What the sections of a report look at."
@@ -306,7 +306,8 @@ def _pair_section(x, c):
     name = lambda s: f'<em style="color:{colour(s, x.styles)}">{shown(s)}</em>'
     return (f'<section><h2>{name(c.a)} → {name(c.b)}</h2><div class="two"><p>P({b}) goes from '
             f'<b>{v["start"]:.2f}</b> to <b>{v["end"]:.2f}</b>, {way}; {b} {cross}. {c.n[0]} pictures at each alpha; '
-            f'the band is one standard deviation between noise seeds.</p><div class="plot">{svg(plot_curves([c], 2.2))}</div></div>'
+            f'the band is one standard deviation between noise seeds.</p>'
+            f'<div class="plot">{svg(plot_curves([c], 2.2))}</div></div>'
             f'{_grid(x, c.a, c.b)}</section>')
 
 # %% ../nbs/11_analysis.ipynb #fb6f527f
@@ -420,11 +421,12 @@ def _provenance(info, f, steps):
             f'{pre({k: info[k] for k in ("config", "versions")})}</details>'
             f'<details><summary>Every figure, as in report.json</summary>{pre(f)}</details></section>')
 
-# %% ../nbs/11_analysis.ipynb #4a805d29
+# %% ../nbs/11_analysis.ipynb #286f1a57
 def _head(x):
     first, n = shown(x.styles[0]), len(x.styles)
-    return (f'<h1>{first[0].upper() + first[1:]} to {shown(x.styles[-1])}, and what lies between</h1><p class="lead">{n} '
-            f'LoRAs, {len(x.rows)} pictures, one judge who saw none of the paintings they learned from.</p>')
+    return (f'<h1>{first[0].upper() + first[1:]} to {shown(x.styles[-1])}, and what lies between</h1>'
+            f'<p class="lead">{n} LoRAs, {len(x.rows)} pictures, one judge who saw none of the '
+            'paintings they learned from.</p>')
 
 def _training_section(histories):
     if not histories: return ''
@@ -458,8 +460,8 @@ def report_html(run,                # a `Run`; or any object with `.folder` and 
     histories = {s: read_json(p) for s, p in files.items() if p.exists()}
     steps = sorted((folder/'steps').glob('*.json'), key=lambda p: p.stat().st_mtime)
     curves = alpha_curves(rows, styles)
-    body = [_head(x), _hero(x), _cards(f), _glance(x, curves), *(_pair_section(x, c) for c in curves), _three_section(x),
-            _ends_section(x), _training_section(histories), _table_section(f),
+    body = [_head(x), _hero(x), _cards(f), _glance(x, curves), *(_pair_section(x, c) for c in curves),
+            _three_section(x), _ends_section(x), _training_section(histories), _table_section(f),
             _provenance(run.info, f, {p.stem: read_json(p)['seconds'] for p in steps})]
     text = page(' · '.join(map(shown, styles)), ''.join(body))
     with atomic_path(folder/'report.html') as p: p.write_text(text, 'utf-8')

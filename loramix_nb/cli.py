@@ -67,7 +67,7 @@ def peak_rss_mb()->float|None: # MB (10⁶ bytes); None where the system does no
     unit = 1 if sys.platform == 'darwin' else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
-# %% ../nbs/14_cli.ipynb #49b0cbf5
+# %% ../nbs/14_cli.ipynb #33bed84d
 class Demo:
     "The main job in a run folder: `Demo(out)()` does whatever is not done yet."
     def __init__(self,
@@ -100,7 +100,7 @@ class Demo:
         val = .4 if p.folder else p.val # of a folder the judge learns from what is held back
         ps = Paintings.from_folder(p.folder or home, val=val, seed=self.seed)
         if len(ps.styles) < 2:
-            raise ValueError(f"{p.folder!r} holds one style, {ps.styles[0]!r}: mixing needs a folder for each of two or more")
+            raise ValueError(f"{p.folder!r} holds one style, {ps.styles[0]!r}: give two or more, each in its folder")
         if few := [s for s in ps.styles if len(ps.select(s)) < 12]:
             raise ValueError(f"style {few[0]!r} has {len(ps.select(few[0]))} pictures: each needs 12 or more")
         for bad in ps.problems: print(f"  skipped {bad['path']}: {bad['reason']}")
