@@ -7,23 +7,23 @@ __all__ = ['ATTENTION', 'FEED_FORWARD', 'CONVOLUTIONS', 'TARGETS', 'PRESETS', 'P
            'luck', 'spread_times', 'paintings_of', 'target_modules', 'injected', 'lora_in', 'native_precision',
            'Training', 'train_lora', 'plot_losses']
 
-# %% ../nbs/05_training.ipynb #6ec9aaa6
-from .core import Run, atomic_path, fingerprint, generator, progress, read_json, write_json
+# %% ../nbs/05_training.ipynb #4cee895c
+from .core import Run, atomic_path, generator, progress, write_json
 from .latents import Shards, to_latents
 from .lora import Factors, Lora, load_lora, save_lora
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from fastcore.basics import patch
-from pathlib import Path
 import hashlib, json, math, re
 import torch
 
-# %% ../nbs/05_training.ipynb #b727ac94
+# %% ../nbs/05_training.ipynb #e05f0be4
 ATTENTION = 'to_q', 'to_k', 'to_v', 'to_out.0'
 FEED_FORWARD = 'ff.net.0.proj', 'ff.net.2', 'proj_in', 'proj_out'
 CONVOLUTIONS = 'conv1', 'conv2', 'conv_in', 'conv_out', 'conv_shortcut'
-TARGETS = {'attention': ATTENTION, 'attention+ff': ATTENTION + FEED_FORWARD, 'all': ATTENTION + FEED_FORWARD + CONVOLUTIONS}
+TARGETS = {'attention': ATTENTION, 'attention+ff': ATTENTION + FEED_FORWARD,
+           'all': ATTENTION + FEED_FORWARD + CONVOLUTIONS}
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -45,24 +45,26 @@ class TrainConfig:
     save_every:int=25          # steps between two checkpoints
     seed:int=0                 # of everything random
 
-# %% ../nbs/05_training.ipynb #2963768e
+# %% ../nbs/05_training.ipynb #10cb504e
 PRESETS = {'tiny_cpu': TrainConfig(),
-           'style_sd15': TrainConfig(rank=16, targets='attention', lr=5e-5, weight_decay=1e-3, batch=4, steps=5000, warmup=100,
-                                     val_every=250, save_every=250)}
+           'style_sd15': TrainConfig(rank=16, targets='attention', lr=5e-5, weight_decay=1e-3, batch=4, steps=5000,
+                                     warmup=100, val_every=250, save_every=250)}
 
-# %% ../nbs/05_training.ipynb #62ac211a
+# %% ../nbs/05_training.ipynb #ca0e180e
 def check(cfg:TrainConfig):
     "`ValueError` for a number that cannot be meant."
     whole = [(k, getattr(cfg, k)) for k in ('rank', 'batch', 'steps', 'val_every', 'save_every')]
     if bad := [(k, v) for k, v in whole if not isinstance(v, int) or v < 1]:
         raise ValueError(f"{bad[0][0]}={bad[0][1]}: give a whole number of at least 1")
-    if not 0 < cfg.lr <= 1: raise ValueError(f"lr={cfg.lr}: a learning rate is between 0 and 1, for a LoRA about 1e-5 to 1e-2")
-    if not 0 <= cfg.caption_dropout < 1: raise ValueError(f"caption_dropout={cfg.caption_dropout} is a share: take .1, or 0 for none")
+    if not 0 < cfg.lr <= 1:
+        raise ValueError(f"lr={cfg.lr}: a learning rate is between 0 and 1, for a LoRA about 1e-5 to 1e-2")
+    if not 0 <= cfg.caption_dropout < 1:
+        raise ValueError(f"caption_dropout={cfg.caption_dropout} is a share: take .1, or 0 for none")
     if cfg.precision not in PRECISIONS: raise ValueError(f"precision '{cfg.precision}': take {', '.join(PRECISIONS)}")
 
 PRECISIONS = {'auto': None, 'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
-# %% ../nbs/05_training.ipynb #d7175ac9
+# %% ../nbs/05_training.ipynb #0c97a19e
 class Schedule:
     "How noise grows with time in a base, and what its UNet is asked for."
     def __init__(self, scheduler): # a pipeline's, of any kind
@@ -70,13 +72,13 @@ class Schedule:
         ddpm = DDPMScheduler.from_config(scheduler.config)
         self.ᾱ, self.asks = ddpm.alphas_cumprod.double(), ddpm.config.prediction_type
         if self.asks not in ('epsilon', 'v_prediction'):
-            raise ValueError(f"this base predicts '{self.asks}', which is not trained here: epsilon and v_prediction are")
+            raise ValueError(f"this base predicts '{self.asks}', and only epsilon and v_prediction are trained here")
 
     def __len__(self): return len(self.ᾱ)
 
     def roots(self, t, x): # √ᾱ_t and √(1-ᾱ_t), shaped like a batch of latents
         a = self.ᾱ[t].view(-1, *[1]*(x.ndim - 1))
-        return a.sqrt().to(x), (1 - a).sqrt().to(x)
+        return a.sqrt().float().to(x), (1 - a).sqrt().float().to(x)
 
     def noised(self, x, ε, t):
         "Latents at time t."
@@ -94,14 +96,15 @@ class Schedule:
         snr = self.ᾱ[t] / (1 - self.ᾱ[t])
         return (snr.clamp(max=γ) / (snr + 1 if self.asks == 'v_prediction' else snr.clamp(min=1e-9))).float()
 
-# %% ../nbs/05_training.ipynb #7dfb9038
+# %% ../nbs/05_training.ipynb #5bb5800a
 def luck(*what)->torch.Generator: # whatever names a draw: seed, purpose, number
     "A generator for one draw among many."
     return generator(int(hashlib.sha256(repr(what).encode()).hexdigest()[:15], 16))
 
 def spread_times(n:int, T:int, g)->torch.Tensor: # [n] whole numbers below T
     "Random times, one in each of n equal slices, in random order."
-    return (((torch.arange(n) + torch.rand(n, generator=g)) / n)[torch.randperm(n, generator=g)] * T).long().clamp(max=T - 1)
+    u = (torch.arange(n) + torch.rand(n, generator=g)) / n
+    return (u[torch.randperm(n, generator=g)] * T).long().clamp(max=T - 1)
 
 def paintings_of(step:int, batch:int, n:int, seed:int)->list: # [batch] numbers below n
     "Which paintings a step sees: all n once in every epoch."
@@ -109,36 +112,41 @@ def paintings_of(step:int, batch:int, n:int, seed:int)->list: # [batch] numbers 
     order = {e: torch.randperm(n, generator=luck(seed, 'epoch', e)).tolist() for e in {p//n for p in at}}
     return [order[p//n][p % n] for p in at]
 
-# %% ../nbs/05_training.ipynb #398009c6
+# %% ../nbs/05_training.ipynb #44ebf787
 def target_modules(unet, targets:str)->list: # module names
     "The layers that `targets` means: a key of `TARGETS` or a regular expression that the whole name has to match."
     names = [n for n, m in unet.named_modules() if isinstance(m, (torch.nn.Linear, torch.nn.Conv2d))]
-    if targets in TARGETS: return [n for n in names if n.endswith(tuple('.' + t for t in TARGETS[targets])) or n in TARGETS[targets]]
+    if targets in TARGETS: return [n for n in names if ('.' + n).endswith(tuple('.' + t for t in TARGETS[targets]))]
     if found := [n for n in names if re.fullmatch(targets, n)]: return found
-    near = get_close_matches(targets, [*TARGETS, *names], 3, 0.)
-    raise ValueError(f"targets '{targets}' match no layer: take {', '.join(TARGETS)}, or a regular expression for names like {', '.join(near)}")
+    near = ', '.join(get_close_matches(targets, names, 3, 0.))
+    raise ValueError(f"targets '{targets}' match no layer: take {', '.join(TARGETS)}, "
+                     f"or a regular expression for names like {near}")
 
 @contextmanager
 def injected(unet, cfg:TrainConfig): # yields the parameters to train, float32
     "A UNet with a fresh LoRA in it; without it again afterwards."
     from diffusers.utils.peft_utils import recurse_remove_peft_layers
-    from peft import LoraConfig, inject_adapter_in_model
     if getattr(unet, 'peft_config', None) or getattr(unet, 'mixer', None):
-        raise ValueError("there is a LoRA in this pipeline already: pipe.unload_lora_weights() or unmix(pipe) takes it out")
-    names = target_modules(unet, cfg.targets)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(cfg.seed)
-        inject_adapter_in_model(LoraConfig(r=cfg.rank, lora_alpha=cfg.alpha or cfg.rank, target_modules=names, init_lora_weights='gaussian'), unet)
-    before = unet.attn_processors
+        raise ValueError("there is a LoRA in this pipeline already: "
+                         "pipe.unload_lora_weights() or unmix(pipe) takes it out")
+    names, before = target_modules(unet, cfg.targets), dict(unet.attn_processors)
     try:
+        _inject(unet, cfg, names)
         if _small(unet): unet.set_attn_processor(_plain_attention())
         params = [p for n, p in unet.named_parameters() if '.lora_' in n]
         for p in params: p.data = p.data.float(); p.requires_grad_(True)
         yield params
     finally:
         recurse_remove_peft_layers(unet)
-        if _small(unet): unet.set_attn_processor(dict(before))
-        del unet.peft_config
+        unet.set_attn_processor(before)
+        if hasattr(unet, 'peft_config'): del unet.peft_config
+
+def _inject(unet, cfg, names):
+    from peft import LoraConfig, inject_adapter_in_model
+    lora = LoraConfig(r=cfg.rank, lora_alpha=cfg.alpha or cfg.rank, target_modules=names, init_lora_weights='gaussian')
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(cfg.seed)
+        inject_adapter_in_model(lora, unet)
 
 def _small(unet): # a few hundred positions on a CPU: fused attention costs more than it saves there
     return unet.device.type == 'cpu' and unet.config.sample_size <= 16
@@ -152,96 +160,130 @@ def lora_in(unet, **kw)->Lora: # a copy; `kw` for Lora
     from peft.tuners.lora import LoraLayer
     layers = {n: m for n, m in unet.named_modules() if isinstance(m, LoraLayer)}
     copy = lambda p: p['default'].weight.detach().float().cpu().clone()
-    return Lora({f'unet.{n}': Factors(copy(m.lora_B).flatten(1), copy(m.lora_A), m.scaling['default']) for n, m in layers.items()}, **kw)
+    factors = lambda m: Factors(copy(m.lora_B).flatten(1), copy(m.lora_A), m.scaling['default'])
+    return Lora({f'unet.{n}': factors(m) for n, m in layers.items()}, **kw)
 
-# %% ../nbs/05_training.ipynb #21d6d694
-def native_precision(device)->torch.dtype: # the fastest that a device computes natively
+# %% ../nbs/05_training.ipynb #34e1c493
+def native_precision(device:torch.device)->torch.dtype: # the fastest that it computes natively
     "float16 on older GPUs, bfloat16 on newer ones and on CPUs with instructions for it, float32 elsewhere."
-    if device.type == 'cuda': return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
+    if device.type == 'cuda':
+        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
     has = (getattr(torch.cpu, f, bool)() for f in ('_is_avx512_bf16_supported', '_is_amx_tile_supported'))
     return torch.bfloat16 if device.type == 'cpu' and any(has) else torch.float32
 
+# %% ../nbs/05_training.ipynb #d033f89a
 class Training:
-    "The state of one training, and its next step."
-    def __init__(self, pipe, cfg:TrainConfig, params:list, train:dict, val:dict, empty:dict): # as `Shards.load` gives them
-        self.unet, self.vae, self.cfg, self.params, self.data, self.empty = pipe.unet, pipe.vae, cfg, params, train, empty
-        self.schedule, self.device, self.size = Schedule(pipe.scheduler), pipe.device, pipe.unet.config.sample_size*pipe.vae_scale_factor
+    "The state of one training."
+    def __init__(self, pipe, cfg:TrainConfig,
+                 params:list, # of a LoRA that is `injected`
+                 data:dict, # what to learn from, as `Shards.load` gives it
+                 val:dict, # what is held back, the same; or None
+                 empty:dict): # text states of the empty caption
+        self.unet, self.vae, self.cfg, self.params = pipe.unet, pipe.vae, cfg, params
+        self.data, self.empty = data, empty
+        self.schedule, self.device = Schedule(pipe.scheduler), pipe.device
+        self.size = pipe.unet.config.sample_size * pipe.vae_scale_factor
         self.dtype = PRECISIONS[cfg.precision] or native_precision(self.device)
-        self.opt = torch.optim.AdamW(params, cfg.lr, weight_decay=cfg.weight_decay, fused=self.device.type in ('cpu', 'cuda'))
+        if self.dtype == torch.float32 != pipe.unet.dtype:
+            raise ValueError(f"precision fp32 needs a base in float32, and this is in {pipe.unet.dtype}: "
+                             "load_base(…, dtype=torch.float32)")
+        fused = self.device.type in ('cpu', 'cuda')
+        self.opt = torch.optim.AdamW(params, cfg.lr, weight_decay=cfg.weight_decay, fused=fused)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
-        self.step, self.history, self.running, self.best = 0, [], [], (math.inf, 0, [p.detach().clone() for p in params])
-        self.exam = val and self._exam(val)
+        self.step, self.history, self.running = 0, [], []
+        self.best = math.inf, 0, [p.detach().clone() for p in params]
+        self.exam = val and self.make_exam(val)
 
     def rate(self): # the learning rate of the next step
         c = self.cfg
         return c.lr * min(1, (self.step + 1)/(c.warmup + 1)) * (1 - .9*self.step/c.steps)
 
-    def errors(self, x, ε, t, words)->torch.Tensor: # [B], weighted
-        "How wrong the UNet is about noisy latents."
-        x, ε = x.to(self.device), ε.to(self.device)
-        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            guess = self.unet(self.schedule.noised(x, ε, t), t.to(self.device), **self._words(words)).sample
-        error = (guess.float() - self.schedule.target(x, ε, t)).square().mean((1, 2, 3))
-        return error * self.schedule.weight(t, self.cfg.snr_gamma).to(error)
-
-    def _words(self, words): # the UNet's names for text states; SDXL has more of them
-        w = {k: v.to(self.device) for k, v in words.items()}
-        if 'pooled' not in w: return {'encoder_hidden_states': w['text']}
-        sizes = torch.tensor([[self.size, self.size, 0, 0, self.size, self.size]]*len(w['text']), device=self.device)
-        return {'encoder_hidden_states': w['text'], 'added_cond_kwargs': {'text_embeds': w['pooled'], 'time_ids': sizes}}
-
-    def draw(self, step): # latents, noise, times and text states of a step
-        c, g = self.cfg, luck(self.cfg.seed, 'step', step)
-        i = paintings_of(step, c.batch, len(self.data['rows']), c.seed)
-        mean, logvar = self.data['mean'][i], self.data['logvar'][i]
-        x = to_latents(mean, logvar, self.vae, torch.randn(mean.shape, generator=g))
-        ε, t, forget = torch.randn(x.shape, generator=g), spread_times(len(i), len(self.schedule), g), torch.rand(len(i), generator=g) < c.caption_dropout
-        words = {k: self.data[k][i] for k in self.empty}
-        for k, w in words.items(): w[forget] = self.empty[k]
-        return x, ε, t, words
-
-    def learn(self): # one step of the optimizer
-        "Take the next step. `FloatingPointError` naming the paintings if the loss is not a number."
-        for group in self.opt.param_groups: group['lr'] = self.rate()
-        loss = self.errors(*self.draw(self.step)).mean()
-        if not loss.isfinite():
-            keys = [self.data['rows'][i]['key'] for i in paintings_of(self.step, self.cfg.batch, len(self.data['rows']), self.cfg.seed)]
-            raise FloatingPointError(f"the loss of step {self.step} is {loss.item()}; its paintings are {keys}: try a smaller lr than {self.cfg.lr}")
-        self.scaler.scale(loss).backward()
-        self.scaler.unscale_(self.opt)
-        torch.nn.utils.clip_grad_norm_(self.params, self.cfg.clip)
-        self.scaler.step(self.opt); self.scaler.update(); self.opt.zero_grad()
-        self.step += 1
-        self.running.append(loss.item())
-        return self.running[-1]
-
-# %% ../nbs/05_training.ipynb #ff22ae40
+# %% ../nbs/05_training.ipynb #c1e046be
 @patch
-def _exam(self:Training, val, n=32): # fixed questions about the paintings held back, each several times if they are few
+def errors(self:Training, x, ε, t, words:dict)->torch.Tensor: # [B], weighted
+    "How wrong the UNet is about latents x under noise ε at times t."
+    x, ε = x.to(self.device), ε.to(self.device)
+    with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        guess = self.unet(self.schedule.noised(x, ε, t), t.to(self.device), **self.words(words)).sample
+    error = (guess.float() - self.schedule.target(x, ε, t)).square().mean((1, 2, 3))
+    return error * self.schedule.weight(t, self.cfg.snr_gamma).to(error)
+
+@patch
+def words(self:Training, states:dict)->dict: # arguments of the UNet
+    "Text states under the names that the UNet has for them; SDXL has more of them."
+    w = {k: v.to(self.device) for k, v in states.items()}
+    if 'pooled' not in w: return {'encoder_hidden_states': w['text']}
+    sizes = torch.tensor([[self.size, self.size, 0, 0, self.size, self.size]]*len(w['text']), device=self.device)
+    return {'encoder_hidden_states': w['text'], 'added_cond_kwargs': {'text_embeds': w['pooled'], 'time_ids': sizes}}
+
+@patch
+def draw(self:Training, step:int)->tuple: # latents, noise, times, text states
+    "What a step asks about."
+    g, i = luck(self.cfg.seed, 'step', step), self.chosen(step)
+    mean, logvar = self.data['mean'][i], self.data['logvar'][i]
+    x = to_latents(mean, logvar, self.vae, torch.randn(mean.shape, generator=g))
+    ε, t = torch.randn(x.shape, generator=g), spread_times(len(i), len(self.schedule), g)
+    forget, words = torch.rand(len(i), generator=g) < self.cfg.caption_dropout, {k: self.data[k][i] for k in self.empty}
+    for k, w in words.items(): w[forget] = self.empty[k]
+    return x, ε, t, words
+
+@patch
+def chosen(self:Training, step:int)->list: # numbers of paintings
+    "The paintings of a step."
+    return paintings_of(step, self.cfg.batch, len(self.data['rows']), self.cfg.seed)
+
+# %% ../nbs/05_training.ipynb #4422e28b
+@patch
+def learn(self:Training)->float: # the loss
+    "Take the next step. `FloatingPointError` naming the paintings if the loss is not a number."
+    for group in self.opt.param_groups: group['lr'] = self.rate()
+    loss = self.errors(*self.draw(self.step)).mean()
+    if not loss.isfinite():
+        keys = ', '.join(self.data['rows'][i]['key'] for i in self.chosen(self.step))
+        raise FloatingPointError(f"the loss of step {self.step} is {loss.item()}: try a smaller lr than {self.cfg.lr}, "
+                                 f"and look at its paintings, {keys}")
+    self.scaler.scale(loss).backward()
+    self.scaler.unscale_(self.opt)
+    torch.nn.utils.clip_grad_norm_(self.params, self.cfg.clip)
+    self.scaler.step(self.opt); self.scaler.update(); self.opt.zero_grad()
+    self.step += 1
+    self.running.append(loss.item())
+    return self.running[-1]
+
+# %% ../nbs/05_training.ipynb #308dc294
+@patch
+def make_exam(self:Training, val:dict, n:int=32)->tuple: # latents, noise, times, text states
+    "Questions about the paintings held back, several about each if they are few."
     g, i = luck('exam'), torch.arange(max(n, len(val['rows']))) % len(val['rows'])
     x = to_latents(val['mean'][i], val['logvar'][i], self.vae)
-    return x, torch.randn(x.shape, generator=g), spread_times(len(i), len(self.schedule), g), {k: val[k][i] for k in self.empty}
+    ε, t = torch.randn(x.shape, generator=g), spread_times(len(i), len(self.schedule), g)
+    return x, ε, t, {k: val[k][i] for k in self.empty}
 
 @patch
 @torch.no_grad()
-def look(self:Training): # the loss in the exam, None without one
-    "Take the exam, and write down how it goes."
-    loss, b = None, self.cfg.batch
-    if self.exam:
-        x, ε, t, words = self.exam
-        parts = [self.errors(x[i:i+b], ε[i:i+b], t[i:i+b], {k: w[i:i+b] for k, w in words.items()}) for i in range(0, len(x), b)]
-        loss = torch.cat(parts).mean().item()
+def take_exam(self:Training)->float: # the loss
+    "How wrong the UNet is now about the paintings held back."
+    x, ε, t, words = self.exam
+    parts = [slice(i, i + self.cfg.batch) for i in range(0, len(x), self.cfg.batch)]
+    return torch.cat([self.errors(x[p], ε[p], t[p], {k: w[p] for k, w in words.items()}) for p in parts]).mean().item()
+
+@patch
+def look(self:Training)->float: # the loss in the exam; None without one, and then the last step is the best
+    "Write down how it goes, and keep the LoRA if it was never better."
+    loss = self.take_exam() if self.exam else None
     if loss is None or loss < self.best[0]: self.best = loss, self.step, [p.detach().clone() for p in self.params]
-    train = sum(self.running)/len(self.running) if self.running else None
+    train = sum(self.running)/len(self.running) if self.running else None # of these steps only
     self.history.append({'step': self.step, 'loss': train, 'val': loss, 'lr': self.rate()})
     self.running = []
     return loss
 
+# %% ../nbs/05_training.ipynb #fb98ecca
 @patch
 def state(self:Training)->dict:
     "Everything that the next step depends on."
-    return {'step': self.step, 'params': [p.detach() for p in self.params], 'best': self.best, 'opt': self.opt.state_dict(),
-            'scaler': self.scaler.state_dict(), 'history': self.history, 'running': self.running}
+    return {'step': self.step, 'params': [p.detach() for p in self.params], 'best': self.best,
+            'opt': self.opt.state_dict(), 'scaler': self.scaler.state_dict(),
+            'history': self.history, 'running': self.running}
 
 @patch
 def restore(self:Training, s:dict):
@@ -250,7 +292,7 @@ def restore(self:Training, s:dict):
     self.opt.load_state_dict(s['opt']); self.scaler.load_state_dict(s['scaler'])
     self.step, self.best, self.history, self.running = s['step'], tuple(s['best']), s['history'], s['running']
 
-# %% ../nbs/05_training.ipynb #c5a13052
+# %% ../nbs/05_training.ipynb #5565d017
 def train_lora(shards:Shards, # of this base
                pipe, # the base, from `load_base`; put back afterwards as it was
                cfg:TrainConfig=TrainConfig(), # e.g. replace(PRESETS['tiny_cpu'], style='pop_art')
@@ -263,7 +305,7 @@ def train_lora(shards:Shards, # of this base
     if (run/'lora.safetensors').exists(): return load_lora(run/'lora.safetensors')
     with injected(pipe.unet, cfg) as params:
         training = Training(pipe, cfg, params, train, val, shards.empty)
-        if (run/'state.pt').exists(): training.restore(torch.load(run/'state.pt', map_location=training.device))
+        if (run/'state.pt').exists(): training.restore(_load(run/'state.pt', training.device))
         done = _go(training, run)
         for p, best in zip(params, training.best[2]): p.data.copy_(best)
         lora = lora_in(pipe.unet, name=cfg.style, metadata=_metadata(training, shards))
@@ -282,7 +324,7 @@ def _go(training, run): # True when all steps are done, False when interrupted
         bar.update(training.step)
         if not training.history: training.look()
         while training.step < c.steps:
-            bar.set_postfix(loss=f'{training.learn():.4f}', exam=f"{training.history[-1]['val'] or 0:.4f}", refresh=False)
+            bar.set_postfix(loss=f'{training.learn():.4f}', exam=training.history[-1]['val'], refresh=False)
             bar.update()
             if training.step % c.val_every == 0 or training.step == c.steps: training.look()
             if training.step % c.save_every == 0 or training.step == c.steps: _save(training, run)
@@ -293,6 +335,8 @@ def _go(training, run): # True when all steps are done, False when interrupted
         return False
     finally: bar.close()
 
+def _load(file, device): return torch.load(file, map_location=device, weights_only=True)
+
 def _save(training, run):
     with atomic_path(run/'state.pt') as p: torch.save(training.state(), p)
     write_json(run/'history.json', training.history)
@@ -302,12 +346,12 @@ def _metadata(training, shards): # str -> str, for the LoRA's file
     return {'loramix_base': shards.index['base']['fingerprint'], 'loramix_config': json.dumps(asdict(training.cfg)),
             'loramix_collection': f"{shards.index['collection']}: {n} paintings", 'loramix_step': str(training.best[1])}
 
-# %% ../nbs/05_training.ipynb #ddf54289
+# %% ../nbs/05_training.ipynb #2e401164
 def plot_losses(history:list, # of a training: history.json, read
-               )->'Figure':
+               ): # a matplotlib Figure
     "The loss while training, in the exam, and where the exam went best."
-    from matplotlib.figure import Figure
-    fig = Figure(figsize=(6, 2.6), layout='constrained')
+    import matplotlib.figure
+    fig = matplotlib.figure.Figure(figsize=(6, 2.6), layout='constrained')
     ax = fig.subplots()
     for key, text in (('loss', 'paintings it learns from'), ('val', 'paintings held back')):
         if points := [(h['step'], h[key]) for h in history if h[key] is not None]: ax.plot(*zip(*points), label=text)
