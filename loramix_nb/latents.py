@@ -291,7 +291,8 @@ class Shards:
         try:
             with _open(f'{self.folder}/index.json') as f: self.index = json.load(f)
         except OSError:
-            raise FileNotFoundError(f"no shards in '{folder}': precompute(paintings, pipe, '{folder}') makes them") from None
+            raise FileNotFoundError(f"no shards in '{folder}': "
+                                    f"precompute(paintings, pipe, '{folder}') makes them") from None
         if not self.index['done']:
             raise ValueError(f"the shards in '{folder}' are not finished: call precompute again, it will go on")
 
