@@ -234,6 +234,7 @@ def chosen(self:Training, step:int)->list: # numbers of paintings
 
 # %% ../nbs/05_training.ipynb #4422e28b
 @patch
+@torch.enable_grad() # whatever the caller has set
 def learn(self:Training)->float: # the loss
     "Take the next step. `FloatingPointError` naming the paintings if the loss is not a number."
     for group in self.opt.param_groups: group['lr'] = self.rate()
