@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from nbdev.clean import nbdev_clean
 
 BAR = "application/vnd.jupyter.widget-view+json"
+LARGE = 150_000 # characters of a PNG above which its JPEG is good enough
 
 
 def for_readers(output):
@@ -20,13 +21,20 @@ def for_readers(output):
     return not (BAR in output.get("data", {}) and "it/s]" in output.data.get("text/plain", ""))
 
 
+def one_picture(output):
+    "Pillow shows every picture both as PNG and as JPEG; one of them is enough."
+    data = output.get("data", {})
+    if {"image/png", "image/jpeg"} <= data.keys(): del data["image/png" if len(data["image/png"]) > LARGE else "image/jpeg"]
+    return output
+
+
 def execute(path):
     "Run one notebook from its own folder and write its outputs back."
     nb, start = nbformat.read(path, as_version=4), time.time()
     where = {"metadata": {"path": str(path.parent)}}
     NotebookClient(nb, timeout=None, kernel_name="python3", resources=where).execute()
     for cell in nb.cells:
-        if cell.cell_type == "code": cell.outputs = [o for o in cell.outputs if for_readers(o)]
+        if cell.cell_type == "code": cell.outputs = [one_picture(o) for o in cell.outputs if for_readers(o)]
     tmp = path.with_suffix(".ipynb.tmp")
     nbformat.write(nb, tmp)
     os.replace(tmp, path)
