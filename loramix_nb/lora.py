@@ -139,19 +139,21 @@ def distance(a:Factors|Lora, b:Factors|Lora)->float: # ‖ΔW_a - ΔW_b‖
     "How far apart two changes are."
     return max(inner(a, a) - 2*inner(a, b) + inner(b, b), 0.) ** .5
 
-# %% ../nbs/04_lora.ipynb #d836f1bf
+# %% ../nbs/04_lora.ipynb #23315e4c
 def gram(pool:list[Lora])->Tensor: # [n, n] float64, G[i, j] = ⟨ΔW_i, ΔW_j⟩
-    "All inner products of a pool of styles, two matrix products per layer."
-    G = torch.zeros(len(pool), len(pool), dtype=torch.float64)
+    "All inner products of a pool of styles, from products of all ups and of all downs, layer by layer."
+    half = torch.zeros(len(pool), len(pool), dtype=torch.float64)
     for name in sorted({k for lora in pool for k in lora}):
         have = [i for i, lora in enumerate(pool) if name in lora]
         fs = [pool[i][name] for i in have]
         U, D = torch.cat([f.scale * wide(f.up) for f in fs], 1), torch.cat([rows(f) for f in fs])
         owner = torch.tensor(have).repeat_interleave(torch.tensor([f.rank for f in fs]))
-        rowsum = torch.zeros(len(pool), len(owner), dtype=torch.float64)
-        rowsum.index_add_(0, owner, ((U.T @ U) * (D @ D.T)).double())
-        G.index_add_(1, owner, rowsum)
-    return G
+        for at in range(0, len(owner), 64): # a symmetric matrix: blocks on its diagonal count half, those below not at all
+            block = (U[:, at:at+64].T @ U[:, at:]) * (D[at:at+64] @ D[at:].T)
+            block[:, :64] /= 2
+            summed = torch.zeros(len(pool), block.shape[1], dtype=torch.float64)
+            half.index_add_(1, owner[at:], summed.index_add_(0, owner[at:at+64], block.double()))
+    return half + half.T
 
 def distances(G:Tensor)->Tensor: # [n, n] of ‖ΔW_i - ΔW_j‖
     "All pairwise distances, from the Gram matrix."
@@ -270,7 +272,7 @@ def principal_angles(a:Factors, # one layer's change
     cosines = [torch.linalg.svdvals(p.T @ q).clamp(max=1) for p, q in zip(basis(a), basis(b))]
     return tuple(torch.rad2deg(c.acos()) for c in cosines)
 
-# %% ../nbs/04_lora.ipynb #15288fcd
+# %% ../nbs/04_lora.ipynb #dd6d475f
 def open_tensors(path, # safetensors, torch (.pt .ckpt .bin, whatever the name says) or a peft folder
                 )->tuple[dict, dict]: # tensors as the file holds them, a plain list by its numbers; and the metadata
     "The tensors and the text of a weights file, by its content; nothing in it is ever run."
@@ -279,7 +281,8 @@ def open_tensors(path, # safetensors, torch (.pt .ckpt .bin, whatever the name s
     if not path.exists(): raise FileNotFoundError(f"no LoRA file at '{path}'")
     with path.open('rb') as file: head = file.read(9)
     if not head: raise ValueError(f"'{path}' is empty (0 bytes): copy or download it again")
-    return _open_pickle(path) if head[:2] in (b'PK', b'\x80\x02', b'\x80\x04') else _open_safetensors(path)
+    header = head[8:] == b'{' and int.from_bytes(head[:8], 'little') < 2**28 # a length and the start of some JSON
+    return _open_pickle(path) if not header and head[:1] in (b'P', b'\x80') else _open_safetensors(path)
 
 def _open_safetensors(path):
     try:
@@ -304,12 +307,12 @@ def _open_peft(folder):
     config = folder/'adapter_config.json'
     return tensors, {**metadata, **({'peft_config': config.read_text()} if config.exists() else {})}
 
-# %% ../nbs/04_lora.ipynb #5d9097da
+# %% ../nbs/04_lora.ipynb #67cdd551
 _WORDS = """single_transformer_blocks transformer_blocks down_blocks up_blocks mid_block to_add_out to_out to_q to_k
 to_v add_q_proj add_k_proj add_v_proj proj_in proj_out proj_mlp conv_in conv_out conv_shortcut time_emb_proj
 time_embedding add_embedding linear_1 linear_2 time_text_embed timestep_embedder text_embedder guidance_embedder
-context_embedder x_embedder norm_out ff_context norm1_context img_mlp img_mod img_in txt_mlp txt_mod txt_in text_model text_projection self_attn q_proj k_proj v_proj
-out_proj""".split()
+context_embedder x_embedder norm_out ff_context norm1_context img_mlp img_mod img_in txt_mlp txt_mod txt_in
+text_model text_projection self_attn q_proj k_proj v_proj out_proj""".split()
 _WORD = re.compile('|'.join(_WORDS) + '|_')
 
 def dotted(name:str)->str:
@@ -656,7 +659,7 @@ def save_lora(lora:Lora,
         raise ValueError(f"unknown dtype '{dtype}'; there are {', '.join(DTYPES)}")
     return write_safetensors(file_tensors(lora, format, DTYPES.get(dtype, dtype)), file_metadata(lora, format), path)
 
-# %% ../nbs/04_lora.ipynb #3050756f
+# %% ../nbs/04_lora.ipynb #50d1e8a7
 def layers(models)->dict: # layer name -> module; `models` is a pipeline, or {'unet': model, …}
     "The linear and convolution layers of a pipeline, by the names that LoRAs use."
     if not isinstance(models, dict):
@@ -672,7 +675,7 @@ def misfits(lora:Lora,
     return [f"'{k}' is " + (f"{f.shape} here and {tuple(shapes[k])} in the base" if k in shapes else "not in the base")
             for k, f in lora.items() if tuple(shapes.get(k, ())) != f.shape]
 
-# %% ../nbs/04_lora.ipynb #2fb02b75
+# %% ../nbs/04_lora.ipynb #bae83a3b
 _UNETS = {'sd1': dict(cross_attention_dim=768, attention_head_dim=8),
           'sd2': dict(cross_attention_dim=1024, attention_head_dim=[5, 10, 20, 20], use_linear_projection=True),
           'sdxl': dict(cross_attention_dim=2048, attention_head_dim=[5, 10, 20], use_linear_projection=True,
@@ -699,7 +702,7 @@ def architecture(family:str)->dict: # layer name -> shape of its weight; 'sd1', 
             models['text_encoder' + ('_2' if i else '')] = kind(CLIPTextConfig(**kw))
     return {k: tuple(m.weight.shape) for k, m in layers(models).items()}
 
-# %% ../nbs/04_lora.ipynb #43b46c87
+# %% ../nbs/04_lora.ipynb #20ab0300
 @torch.no_grad()
 def bake(models,           # a pipeline, or {'unet': model, …}; changed in place
          lora:Lora,
@@ -730,7 +733,7 @@ def extract(tuned,         # a pipeline, or {'unet': model, …}, after training
         found[k] = Factors(U[:, :rank] * root, (V[:, :rank] * root).T.reshape(-1, *D.shape[1:]))
     return Lora(found, name='extracted')
 
-# %% ../nbs/04_lora.ipynb #ac8a5447
+# %% ../nbs/04_lora.ipynb #7551dfae
 def block_of(name:str)->str: # 'unet.down_blocks.1', 'unet.mid_block', 'text_encoder' …
     "The part of the network that a layer belongs to."
     model, *path = name.split('.')
@@ -757,7 +760,7 @@ def summary(lora:Lora)->str: # a Markdown table
 Lora.summary = summary
 Lora._repr_markdown_ = summary
 
-# %% ../nbs/04_lora.ipynb #bd75407e
+# %% ../nbs/04_lora.ipynb #88d52555
 def plot_lora(lora:Lora):
     "Strength per block, and the spectrum of every layer."
     from matplotlib.figure import Figure
