@@ -21,7 +21,7 @@ from .core import read_json, write_json
 from .lora import (Factors, Lora, base_family, block_of, combine, gram, inner, kept_energy, load_lora, norm,
                              scaled, thin_svd, to_ldm, wide)
 
-# %% ../nbs/06_merging.ipynb #56f24b41
+# %% ../nbs/06_merging.ipynb #cb868187
 def check_weights(names:list[str],     # of the LoRAs
                   weights:list[float], # one number each
                  )->None:
@@ -36,8 +36,13 @@ def check_weights(names:list[str],     # of the LoRAs
 def check_families(loras:list[Lora])->None:
     "Refuse LoRAs for different families of bases."
     families = [base_family(lora) for lora in loras]
-    if len(set(families)) > 1: raise ValueError("LoRAs for different bases cannot be mixed: " +
-                                                ', '.join(f"'{l.name}' is {f}" for l, f in zip(loras, families)))
+    def alike(a, b): # a LoRA without cross-attention does not show its family, but its layers can be compared
+        both = [k for k in a if k in b]
+        return both and all(a[k].shape == b[k].shape for k in both)
+    if len(set(families) - {'custom'}) > 1 or (
+        len(set(families)) > 1 and not all(alike(loras[0], lora) for lora in loras[1:])):
+        raise ValueError("LoRAs for different bases cannot be mixed: " +
+                         ', '.join(f"'{l.name}' is {f}" for l, f in zip(loras, families)))
 
 def shared_modules(loras:list[Lora],
                    missing:str='error', # 'error', 'skip' (only what all have) or 'zero' (no change where one lacks it)
