@@ -24,7 +24,7 @@ from .painter import SUBJECTS, draw_scene
 from .sampling import between, generate, sweep
 from .training import PRESETS, train_lora
 
-# %% ../nbs/14_cli.ipynb #c6087579
+# %% ../nbs/14_cli.ipynb #6a646cbb
 @dataclass(frozen=True)
 class Plan:
     "The numbers of a demo."
@@ -33,8 +33,8 @@ class Plan:
     base:str='tiny'          # see `load_base`
     preset:str='tiny_cpu'    # see `training.PRESETS`
     lora:dict=field(default_factory=dict) # what differs from the preset
-    paintings:int=48         # painted per style
-    val:float=.15            # share of them held back
+    paintings:int=240        # painted per style
+    val:float=.1             # share of them held back
     subjects:int=10          # prompts, one per subject
     noises:int=6             # seeds for each prompt
     sampling_steps:int=20    # of the scheduler
