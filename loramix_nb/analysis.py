@@ -16,7 +16,7 @@ from itertools import combinations
 from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
-from .core import atomic_path, read_json, read_jsonl, write_json
+from .core import atomic_path, read_json, read_jsonl
 
 # %% ../nbs/11_analysis.ipynb #7d6a00bd
 def parts(row:dict, # of a sweep

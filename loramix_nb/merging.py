@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from .core import read_json, write_json
-from .lora import (Factors, Lora, base_family, block_of, combine, gram, inner, kept_energy, load_lora, norm,
+from .lora import (Factors, Lora, base_family, block_of, combine, gram, inner, kept_energy, load_lora,
                              scaled, thin_svd, to_ldm, wide)
 
 # %% ../nbs/06_merging.ipynb #cb868187

@@ -35,7 +35,7 @@ class TrainConfig:
     lr:float=3e-3              # learning rate at its highest
     weight_decay:float=1e-2    # of AdamW
     batch:int=16               # paintings a step
-    steps:int=300              # of the optimizer
+    steps:int=400              # of the optimizer
     warmup:int=10              # steps until the learning rate is there; then it falls in a line to a tenth
     snr_gamma:float=5.         # min-SNR-γ: easy times count less; 0 for none
     caption_dropout:float=.1   # share of captions replaced by the empty one, which guidance needs
