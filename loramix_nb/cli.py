@@ -163,7 +163,8 @@ def folder_sets(demo)->list: # training, validation, test
     per = int(np.median([len(held.select(s)) for s in held.styles]))
     asked = list(prompts(max(per, 20), demo.seed + 1))
     seeds = range(10**6, 10**6 + len(asked))
-    with quick(demo.pipe): bare = generate(demo.pipe, asked, list(seeds), demo.plan.sampling_steps, demo.plan.guidance)
+    with quick(demo.pipe):
+        bare = generate(demo.pipe, asked, list(seeds), demo.plan.sampling_steps, demo.plan.guidance)
     return deal(np.concatenate([Opened(held, demo.size)[:], bare]), [p.style for p in held] + ['plain']*len(bare))
 
 # %% ../nbs/14_cli.ipynb #9b1fc7f5
