@@ -134,7 +134,8 @@ class Demo:
         seeds = [100*self.seed + i for i in range(p.noises)]
         asked = list(prompts(p.subjects, self.seed))
         with quick(self.pipe):
-            done = sweep(self.pipe, loras, self.run/'sweep', mixes(self.styles), asked, seeds, p.sampling_steps, p.guidance)
+            done = sweep(self.pipe, loras, self.run/'sweep', mixes(self.styles), asked, seeds,
+                         p.sampling_steps, p.guidance)
         return dict(pictures=len(done))
 
 # %% ../nbs/14_cli.ipynb #03442632
