@@ -35,6 +35,7 @@ def execute(path):
     NotebookClient(nb, timeout=None, kernel_name="python3", resources=where).execute()
     for cell in nb.cells:
         if cell.cell_type == "code": cell.outputs = [one_picture(o) for o in cell.outputs if for_readers(o)]
+    nb.metadata.pop("widgets", None) # the state of the bars that were dropped
     tmp = path.with_suffix(".ipynb.tmp")
     nbformat.write(nb, tmp)
     os.replace(tmp, path)
