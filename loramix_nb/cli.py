@@ -37,8 +37,8 @@ class Plan:
     lora:dict=field(default_factory=dict) # what differs from the preset
     paintings:int=240        # painted per style
     val:float=.1             # share of them held back
-    subjects:int=10          # prompts, one per subject
-    noises:int=6             # seeds for each prompt
+    subjects:int=20          # prompts; every subject twice
+    noises:int=3             # seeds for each prompt
     sampling_steps:int=20    # of the scheduler
     guidance:float=4.        # classifier-free guidance
     judged:int=450           # pictures per class that the judge learns from
