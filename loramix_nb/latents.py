@@ -251,7 +251,7 @@ def precompute(paintings:list, # `Paintings`
                per_shard:int=1000, # paintings in a shard
                rank:int=0, # this machine or GPU, of `world`
                world:int=1, # how many share the work; each writes shards of its own
-              )->'Shards': # None where others have not finished yet
+              ): # -> Shards; None where others have not finished yet
     "Every painting and caption into shards; what is there already is kept, and what is no longer wanted is taken out."
     out, size = Path(out), size or native_size(pipe)
     _check(paintings, pipe, size)
