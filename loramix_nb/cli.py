@@ -51,8 +51,11 @@ FIRST_MINUTE = dict(lora=dict(rank=4, steps=12, batch=8, val_every=6, save_every
 def prompts(n:int=10, # subjects, in the painter's order; more than there are start again with another scene
             seed:int=0)->dict: # prompt -> subject
     "What the pictures of a sweep should show."
-    scenes = [draw_scene(7_000_000 + 1000*seed + i, subject=SUBJECTS[i % len(SUBJECTS)]) for i in range(n)]
-    return {f'A painting of {s.caption}': s.subject for s in scenes}
+    asked, i = {}, 7_000_000 + 1000*seed
+    while len(asked) < n: # two scenes may be told in the same words
+        s, i = draw_scene(i, subject=SUBJECTS[i % len(SUBJECTS)]), i + 1
+        asked[f'A painting of {s.caption}'] = s.subject
+    return asked
 
 def mixes(styles:list)->list[dict]: # weights by name
     "Lines between all pairs, mixtures of all, and no style."
