@@ -33,6 +33,8 @@ $(READY): settings.ini setup.py pyproject.toml constraints.txt .ci/torchvision_c
 	$(BIN)/python -m ipykernel install --sys-prefix --name python3 >/dev/null
 	@touch $@
 
+# One thread: the base's matrices are so small that two threads spend their time waiting for one another.
+demo: export OMP_NUM_THREADS ?= 1
 demo: $(READY)
 	$(BIN)/python -m loramix_nb.cli demo
 
