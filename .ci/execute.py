@@ -1,13 +1,15 @@
 """Executes notebooks in place and keeps what a reader should see: `python .ci/execute.py NOTEBOOK...`
 
 Progress bars and warnings are for the person who waits; in a stored notebook they are a dead widget and a path on
-somebody's machine. Both are dropped, metadata is cleaned, and the file is replaced only when every cell has run."""
+somebody's machine. Both are dropped, metadata is cleaned, and the file is replaced only when every cell has run. Cells marked `#| cuda` wait for a GPU."""
 import os
+import re
 import sys
 import time
 from pathlib import Path
 
 import nbformat
+import torch
 from nbclient import NotebookClient
 from nbdev.clean import nbdev_clean
 
@@ -32,9 +34,12 @@ def execute(path):
     "Run one notebook from its own folder and write its outputs back."
     nb, start = nbformat.read(path, as_version=4), time.time()
     where = {"metadata": {"path": str(path.parent)}}
+    waiting = [c for c in nb.cells if re.search(r"^#\s*\|\s*cuda", c.source, re.M) and not torch.cuda.is_available()]
+    for cell in waiting: cell.metadata["tags"] = ["skip-execution"]
     NotebookClient(nb, timeout=None, kernel_name="python3", resources=where).execute()
     for cell in nb.cells:
         if cell.cell_type == "code": cell.outputs = [one_picture(o) for o in cell.outputs if for_readers(o)]
+    for cell in waiting: del cell.metadata["tags"]
     nb.metadata.pop("widgets", None) # the state of the bars that were dropped
     tmp = path.with_suffix(".ipynb.tmp")
     nbformat.write(nb, tmp)
