@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BASES', 'device', 'generator', 'noise', 'atomic_path', 'write_json', 'read_json', 'write_jsonl', 'read_jsonl',
-           'sha256', 'progress', 'versions', 'git_commit', 'Run', 'base_source', 'load_base', 'fingerprint']
+           'sha256', 'progress', 'versions', 'git_commit', 'Run', 'asset', 'base_source', 'load_base', 'fingerprint']
 
 # %% ../nbs/00_core.ipynb #dbf4f94b
 from contextlib import contextmanager, suppress
@@ -152,8 +152,19 @@ class Run:
             write_json(file, {'result': result, 'seconds': round(time.perf_counter() - start, 3)})
         return read_json(file)['result'] # read back even the first time: a tuple is a list on every call or on none
 
-# %% ../nbs/00_core.ipynb #8c0b3caf
-BASES = {'tiny': files('loramix_nb')/'assets'/'tiny', # 64 px, in the package
+# %% ../nbs/00_core.ipynb #56027ab1
+def asset(name:str='', # such as 'tiny', 'judge' or 'eras/pop_art.safetensors'
+         )->Path: # of the file or folder
+    "What the package carries; `FileNotFoundError` that lists what there is."
+    home = Path(str(files('loramix_nb')/'assets'))
+    found = (home/name).resolve()
+    if home.resolve() not in (found, *found.parents) or not found.exists():
+        there = sorted(p.relative_to(home).as_posix() for p in (*home.iterdir(), *home.glob('eras/*')))
+        raise FileNotFoundError(f"the package carries no '{name}': take one of {', '.join(there)}")
+    return found
+
+# %% ../nbs/00_core.ipynb #e93ea5c6
+BASES = {'tiny': asset('tiny'), # 64 px, in the package
          'sd14': 'CompVis/stable-diffusion-v1-4',
          'sd15': 'stable-diffusion-v1-5/stable-diffusion-v1-5',
          'sdxl': 'stabilityai/stable-diffusion-xl-base-1.0'}
