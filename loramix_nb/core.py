@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['BASES', 'device', 'generator', 'noise', 'atomic_path', 'write_json', 'read_json', 'write_jsonl', 'read_jsonl',
-           'sha256', 'progress', 'versions', 'git_commit', 'Run', 'asset', 'base_source', 'load_base', 'fingerprint']
+           'sha256', 'progress', 'versions', 'git_commit', 'Run', 'alone_in', 'asset', 'base_source', 'load_base',
+           'fingerprint']
 
 # %% ../nbs/00_core.ipynb #dbf4f94b
 from contextlib import contextmanager, suppress
@@ -151,6 +152,19 @@ class Run:
             result = fn()
             write_json(file, {'result': result, 'seconds': round(time.perf_counter() - start, 3)})
         return read_json(file)['result'] # read back even the first time: a tuple is a list on every call or on none
+
+# %% ../nbs/00_core.ipynb #9221447d
+@contextmanager
+def alone_in(folder): # is made where it is missing
+    "Keeps other processes out of a folder while the block runs; `BlockingIOError` where one is in it already."
+    from filelock import FileLock, Timeout
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    lock = FileLock(Path(folder).resolve()/'.lock', is_singleton=True, thread_local=False)
+    try: lock.acquire(timeout=0)
+    except Timeout: raise BlockingIOError(f"another process is at work in '{folder}': wait until it ends, or take "
+                                          "another folder") from None
+    try: yield
+    finally: lock.release()
 
 # %% ../nbs/00_core.ipynb #56027ab1
 def asset(name:str='', # such as 'tiny', 'judge' or 'eras/pop_art.safetensors'
