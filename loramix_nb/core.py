@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['BASES', 'device', 'generator', 'noise', 'atomic_path', 'write_json', 'read_json', 'write_jsonl', 'read_jsonl',
-           'sha256', 'progress', 'versions', 'git_commit', 'Run', 'alone_in', 'asset', 'base_source', 'load_base',
-           'fingerprint']
+           'from_row', 'inside', 'sha256', 'progress', 'versions', 'git_commit', 'Run', 'alone_in', 'asset',
+           'base_source', 'load_base', 'fingerprint']
 
-# %% ../nbs/00_core.ipynb #dbf4f94b
+# %% ../nbs/00_core.ipynb #ee045f03
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from datetime import datetime, timezone
 from importlib import metadata
 from importlib.resources import files
@@ -56,7 +56,7 @@ def atomic_path(path): # the file to write; its folders are made, its suffix is 
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
 
-# %% ../nbs/00_core.ipynb #ba90a5bc
+# %% ../nbs/00_core.ipynb #316d5af5
 def _plain(x): # a dataclass, path, set, NumPy or torch value
     "What JSON writes for a value that it does not know; a `TypeError` for one that has no plain form."
     if is_dataclass(x) and not isinstance(x, type): return asdict(x)
@@ -72,19 +72,53 @@ def write_json(path, # file to write
     with atomic_path(path) as p: p.write_text(text, 'utf-8')
 
 def read_json(path): # a file of JSON
-    "Read what `write_json` wrote."
-    return json.loads(Path(path).read_text('utf-8'))
+    "Read what `write_json` wrote; a `ValueError` that names the file where it is something else."
+    return _parsed(Path(path).read_bytes(), f"'{path}'")
 
-# %% ../nbs/00_core.ipynb #1ec63643
+def _parsed(data, where):
+    try: return json.loads(data)
+    except (ValueError, RecursionError) as e: raise ValueError(f"{where} is not JSON: {e}") from None
+
+# %% ../nbs/00_core.ipynb #cdae4404
 def write_jsonl(path, # file to write
                 rows): # an iterable of dicts or dataclasses
     "Write rows as JSON lines, atomically."
     with atomic_path(path) as p:
         p.write_text(''.join(json.dumps(r, default=_plain, ensure_ascii=False) + '\n' for r in rows), 'utf-8')
 
-def read_jsonl(path)->list: # one value per line
-    "Read what `write_jsonl` wrote."
-    with open(path, encoding='utf-8') as f: return [json.loads(line) for line in f if line.strip()]
+def read_jsonl(path)->list: # a dict per line
+    "Read what `write_jsonl` wrote; a `ValueError` that names the line that is something else."
+    with open(path, 'rb') as f:
+        rows = [(n, _parsed(line, f"line {n} of '{path}'")) for n, line in enumerate(f, 1) if line.strip()]
+    if odd := [n for n, r in rows if not isinstance(r, dict)]:
+        raise ValueError(f"line {odd[0]} of '{path}' holds no names with values")
+    return [r for _, r in rows]
+
+# %% ../nbs/00_core.ipynb #87c77af4
+def from_row(cls, # a dataclass
+             row:dict, # its fields, as a file has them
+             where:str, # the file, for the error
+            ): # an instance
+    "A dataclass from what a file says; `ValueError` that names the field that is unknown, missing or of another kind."
+    if not isinstance(row, dict): raise ValueError(f"{where} holds {row!r:.40}: a row has names with values")
+    known = {f.name: f for f in fields(cls)}
+    if odd := [k for k in row if k not in known]:
+        raise ValueError(f"{where} has a field '{odd[0]}': known are {', '.join(known)}")
+    for k, f in known.items():
+        kind = {float: (int, float)}.get(f.type, f.type)
+        if k not in row:
+            if f.default is f.default_factory is MISSING: raise ValueError(f"{where} lacks the field '{k}'")
+        elif isinstance(kind, (type, tuple)) and not isinstance(row[k], kind) and row[k] is not f.default:
+            raise ValueError(f"{where} has {k}={row[k]!r:.40}, which is no {f.type.__name__}")
+    return cls(**row)
+
+def inside(folder, # that the path is about
+           name, # as a file has it: relative to the folder
+          )->Path:
+    "A path inside a folder; `ValueError` for one that leads out of it, by '..', from the top or through a link."
+    home, path = Path(folder).resolve(), (Path(folder)/str(name)).resolve()
+    if home not in path.parents: raise ValueError(f"'{name}' leads out of '{folder}': nothing there is read or written")
+    return Path(folder)/str(name)
 
 # %% ../nbs/00_core.ipynb #4665d7f4
 def sha256(path)->str: # 64 hex characters
