@@ -7,7 +7,7 @@ __all__ = ['BASES', 'device', 'generator', 'noise', 'atomic_path', 'write_json',
            'from_row', 'inside', 'sha256', 'progress', 'versions', 'git_commit', 'Run', 'alone_in', 'asset',
            'base_source', 'load_base', 'fingerprint']
 
-# %% ../nbs/00_core.ipynb #ee045f03
+# %% ../nbs/00_core.ipynb #8590622e
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from datetime import datetime, timezone
@@ -15,7 +15,7 @@ from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
-import hashlib, json, os, platform, re, secrets, subprocess, time
+import errno, hashlib, json, os, platform, re, secrets, shutil, subprocess, time
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -43,10 +43,10 @@ def noise(seeds:list, # one seed per picture
     import torch
     return torch.stack([torch.randn(tuple(shape), generator=generator(int(s))) for s in seeds])
 
-# %% ../nbs/00_core.ipynb #948307cf
+# %% ../nbs/00_core.ipynb #ecb9e0fa
 @contextmanager
 def atomic_path(path): # the file to write; its folders are made, its suffix is kept so that savers recognise the format
-    "Yields a path to write to, and puts the file in place only if the block ended well."
+    "Yields a path to write to, and puts the file in place only if the block ended well; `OSError` if the disk is full."
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f'.{path.stem}.{secrets.token_hex(4)}{path.suffix}')
@@ -54,6 +54,9 @@ def atomic_path(path): # the file to write; its folders are made, its suffix is 
         yield tmp
         with open(tmp, 'rb+') as f: os.fsync(f.fileno()) # a rename can reach the disk before the bytes do
         os.replace(tmp, path)
+    except Exception as e: # torch and safetensors have errors of their own for a full disk; the disk itself tells
+        if isinstance(e, OSError) or shutil.disk_usage(path.parent).free > 1 << 20: raise
+        raise OSError(errno.ENOSPC, f"the disk is full ({e}): make room and call again, '{path}' is as it was") from e
     finally: tmp.unlink(missing_ok=True)
 
 # %% ../nbs/00_core.ipynb #316d5af5
