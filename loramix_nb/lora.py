@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['DTYPES', 'Factors', 'wide', 'rows', 'Lora', 'inner', 'norm', 'cosine', 'distance', 'gram', 'distances', 'combine',
-           'scaled', 'scale_parts', 'thin_svd', 'spectrum', 'effective_rank', 'truncate', 'kept_energy', 'kept_rank',
-           'resize', 'principal_angles', 'open_tensors', 'dotted', 'from_ldm', 'to_ldm', 'module_name',
-           'numbered_names', 'factors_from', 'split_key', 'sort_tensors', 'peft_configs', 'peft_scale', 'read_layer',
-           'load_lora', 'base_family', 'file_tensors', 'file_metadata', 'write_safetensors', 'save_lora', 'layers',
-           'misfits', 'architecture', 'bake', 'extract', 'block_of', 'block_norms', 'summary', 'plot_lora']
+           'scaled', 'scale_parts', 'thin_svd', 'spectrum', 'effective_rank', 'low_rank', 'truncate', 'kept_energy',
+           'kept_rank', 'resize', 'cut_layers', 'energy_kept', 'principal_angles', 'open_tensors', 'dotted', 'from_ldm',
+           'to_ldm', 'module_name', 'numbered_names', 'factors_from', 'split_key', 'sort_tensors', 'peft_configs',
+           'peft_scale', 'read_layer', 'load_lora', 'base_family', 'file_tensors', 'file_metadata', 'write_safetensors',
+           'save_lora', 'layers', 'misfits', 'architecture', 'bake', 'extract', 'block_of', 'block_norms', 'summary',
+           'plot_lora']
 
-# %% ../nbs/04_lora.ipynb #a6cd7667
-import hashlib, json, math, re
+# %% ../nbs/04_lora.ipynb #5448f966
+import hashlib, json, math, re, zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -139,20 +140,29 @@ def distance(a:Factors|Lora, b:Factors|Lora)->float: # ‖ΔW_a - ΔW_b‖
     "How far apart two changes are."
     return max(inner(a, a) - 2*inner(a, b) + inner(b, b), 0.) ** .5
 
-# %% ../nbs/04_lora.ipynb #23315e4c
+# %% ../nbs/04_lora.ipynb #ba6e7e42
+def _square(T): # TᵀT of [..., m, n], in half the operations of a product of two different matrices
+    if T.device.type != 'cpu': return T.mT @ T
+    A = T.detach().numpy()
+    return torch.from_numpy(A.swapaxes(-1, -2) @ A)
+
 def gram(pool:list[Lora])->Tensor: # [n, n] float64, G[i, j] = ⟨ΔW_i, ΔW_j⟩
     "All inner products of a pool of styles, from products of all ups and of all downs, layer by layer."
     half = torch.zeros(len(pool), len(pool), dtype=torch.float64)
     for name in sorted({k for lora in pool for k in lora}):
         have = [i for i, lora in enumerate(pool) if name in lora]
         fs = [pool[i][name] for i in have]
-        U, D = torch.cat([f.scale * wide(f.up) for f in fs], 1), torch.cat([rows(f) for f in fs])
-        owner = torch.tensor(have).repeat_interleave(torch.tensor([f.rank for f in fs]))
-        for at in range(0, len(owner), 64): # a symmetric matrix: blocks on its diagonal count half, those below not at all
-            block = (U[:, at:at+64].T @ U[:, at:]) * (D[at:at+64] @ D[at:].T)
-            block[:, :64] /= 2
-            summed = torch.zeros(len(pool), block.shape[1], dtype=torch.float64)
-            half.index_add_(1, owner[at:], summed.index_add_(0, owner[at:at+64], block.double()))
+        U, D = torch.cat([wide(f.up) for f in fs], 1), torch.cat([rows(f) for f in fs])
+        ranks = torch.tensor([f.rank for f in fs])
+        owner = torch.tensor(have).repeat_interleave(ranks)
+        s = torch.tensor([f.scale for f in fs], dtype=torch.float64).repeat_interleave(ranks)
+        tiles = [slice(at, at + 512) for at in range(0, len(owner), 512)] # of a pool of thousands only tiles are held
+        for i, x in enumerate(tiles):
+            for y in tiles[i:]:
+                H = _square(U[:, x]) * _square(D[x].T) / 2 if x == y else (U[:, x].T @ U[:, y]) * (D[x] @ D[y].T)
+                summed = torch.zeros(len(pool), H.shape[1], dtype=torch.float64)
+                summed.index_add_(0, owner[x], H.double() * s[x, None] * s[y])
+                half.index_add_(1, owner[y], summed)
     return half + half.T
 
 def distances(G:Tensor)->Tensor: # [n, n] of ‖ΔW_i - ΔW_j‖
@@ -220,14 +230,54 @@ def effective_rank(f:Factors)->float: # between 1 and the rank
     p = spectrum(f).double(); p = p / p.sum().clamp(min=1e-300)
     return float(torch.exp(-(p * p.clamp(min=1e-300).log()).sum()))
 
-# %% ../nbs/04_lora.ipynb #ac223cb5
+# %% ../nbs/04_lora.ipynb #526d330f
+_BATCH = 2**21 # numbers in the factors of a batch of layers: enough to forget the overhead, little to hold
+
+def low_rank(sums:list[list[Factors]], # for each layer, the changes that are added up there
+             keep:int|Callable,        # how many directions to keep, or a function that says so from the singular values
+            )->list[tuple[Factors, Tensor]]: # for each layer its best change of that rank, and all singular values
+    "The best approximations of sums of changes by changes of a rank (Eckart-Young); no ΔW is formed."
+    alike, out = {}, [None]*len(sums)
+    for i, fs in enumerate(sums):
+        alike.setdefault((fs[0].shape, tuple(f.rank for f in fs), any(f.up.dtype == torch.float64 for f in fs)), []).append(i)
+    for (shape, ranks, double), group in alike.items():
+        out_dim, n = shape[0], sum(ranks); inside = math.prod(shape[1:])
+        size = max(1, _BATCH // ((out_dim + inside) * n))
+        for batch in (group[at:at + size] for at in range(0, len(group), size)):
+            cut = _cut_qr if double or n > min(out_dim, inside) else _cut_gram
+            for i, done in zip(batch, cut([sums[i] for i in batch], keep if callable(keep) else lambda S: keep)): out[i] = done
+    return out
+
+def _cut_gram(sums, keep): # layers of one shape, through K; the steps and letters are those of the text
+    U = torch.stack([torch.cat([wide(f.up) for f in fs], 1) for fs in sums])
+    D = torch.stack([torch.cat([rows(f) for f in fs]) for fs in sums])
+    scale = torch.tensor([[f.scale for f in fs for _ in range(f.rank)] for fs in sums], dtype=torch.float64, device=U.device)
+    G = _square(U.double())
+    u = G.diagonal(dim1=1, dim2=2).sqrt(); t = u * scale # columns of U at length 1, and all lengths in D
+    u = torch.where(u > 0, u, 1.); G = G / (u[:, :, None] * u[:, None])
+    G.diagonal(dim1=1, dim2=2).add_(1e-15 * G.shape[-1]) # columns may repeat, and Cholesky wants none that do
+    L = torch.linalg.cholesky(G)
+    M = (t[:, :, None] * _square(D.double().mT) * t[:, None]) @ L
+    S2, Z = torch.linalg.eigh(L.mT @ M)
+    S, Z = S2.flip(-1).clamp(min=0).sqrt(), Z.flip(-1)
+    ranks = [min(keep(s), len(s)) for s in S]; r = max(ranks)
+    root = torch.where(S > 1e-6 * S[:, :1], S, math.inf)[:, None, :r].rsqrt() # 0 for what is only rounding
+    up = U @ (M @ Z[..., :r] * root**3 / u[..., None]).to(U.dtype)            # ΔW V Σ^-½
+    down = (L @ Z[..., :r] * root * t[..., None]).mT.to(D.dtype) @ D           # Σ^½ Vᵀ
+    return [(Factors(up[i, :, :k], down[i, :k].reshape(-1, *sums[i][0].down.shape[1:])), S[i])
+            for i, k in enumerate(ranks)]
+
+def _cut_qr(sums, keep):
+    for fs in sums:
+        f = combine(fs, [1.]*len(fs)); U, S, Vh = thin_svd(f)
+        k = keep(S); root = S[:k].sqrt()
+        yield Factors(U[:, :k] * root, (root[:, None] * Vh[:k]).reshape(-1, *f.down.shape[1:])), S.double()
+
 def truncate(f:Factors, # one layer's change
              rank:int,  # the largest rank to keep
             )->Factors:
-    "The best approximation of a change by one of rank `rank` (Eckart-Young); ΔW is never formed."
-    U, S, Vh = thin_svd(f, rank)
-    root = S[:rank].sqrt()
-    return Factors(U * root, (root[:, None] * Vh).reshape(-1, *f.down.shape[1:]))
+    "The best approximation of a change by one of rank `rank`."
+    return low_rank([[f]], rank)[0][0]
 
 def kept_energy(S:Tensor, # singular values, largest first
                 rank:int,
@@ -236,7 +286,7 @@ def kept_energy(S:Tensor, # singular values, largest first
     e = S.double().square()
     return float(e[:rank].sum() / e.sum()) if e.sum() > 0 else 1.
 
-# %% ../nbs/04_lora.ipynb #0d35cf09
+# %% ../nbs/04_lora.ipynb #f5f375d4
 def kept_rank(S:Tensor,                 # singular values, largest first
               sv_fro:float=None,        # keep this share of ‖ΔW‖, such as .9
               sv_cumulative:float=None, # keep this share of the sum of the singular values
@@ -254,12 +304,28 @@ def resize(lora:Lora,
            rank:int=None, # the largest rank of any layer
            **rule:float,  # one of sv_fro, sv_cumulative, sv_ratio: choose the rank of each layer
           )->Lora:
-    "The same style at a smaller rank, each layer cut optimally by SVD."
+    "The same style at a smaller rank, each layer cut optimally by SVD; `energy_kept` tells what that cost."
     unknown = set(rule) - {'sv_fro', 'sv_cumulative', 'sv_ratio'}
     if unknown or len(rule) > 1 or not (rule or rank):
         raise ValueError("resize to a rank, to one of sv_fro, sv_cumulative, sv_ratio, or to both; "
                          f"not to {sorted(rule) or 'nothing'}")
-    return lora.map(lambda f: truncate(f, min(rank or f.rank, kept_rank(spectrum(f), **rule) if rule else f.rank)))
+    if rank is not None and rank < 1: raise ValueError(f"rank={rank}: a LoRA has at least rank 1")
+    def keep(S): return min(rank or len(S), kept_rank(S, **rule) if rule else len(S))
+    return cut_layers({k: [f] for k, f in lora.items()}, keep, lora)
+
+def cut_layers(sums:dict,         # layer name -> the changes that are added up there
+               keep:int|Callable, # as in `low_rank`
+               like:Lora,         # whose name and metadata the result has
+              )->Lora:
+    "Every layer at its best, with the share of energy that each kept in the metadata."
+    done = dict(zip(sums, low_rank(list(sums.values()), keep)))
+    kept = {k: round(kept_energy(S, f.rank), 6) for k, (f, S) in done.items()}
+    return like.replace({k: f for k, (f, _) in done.items()},
+                        metadata={**like.metadata, 'loramix.energy_kept': json.dumps(kept, sort_keys=True)})
+
+def energy_kept(lora:Lora)->dict: # layer name -> share of ‖ΔW‖² in [0, 1]; empty if it never was cut
+    "What the last cut to a smaller rank has left of each layer."
+    return json.loads(lora.metadata.get('loramix.energy_kept', '{}'))
 
 # %% ../nbs/04_lora.ipynb #826806d9
 def principal_angles(a:Factors, # one layer's change
@@ -702,7 +768,7 @@ def architecture(family:str)->dict: # layer name -> shape of its weight; 'sd1', 
             models['text_encoder' + ('_2' if i else '')] = kind(CLIPTextConfig(**kw))
     return {k: tuple(m.weight.shape) for k, m in layers(models).items()}
 
-# %% ../nbs/04_lora.ipynb #20ab0300
+# %% ../nbs/04_lora.ipynb #c55a0c4c
 @torch.no_grad()
 def bake(models,           # a pipeline, or {'unet': model, …}; changed in place
          lora:Lora,
@@ -723,7 +789,7 @@ def extract(tuned,         # a pipeline, or {'unet': model, …}, after training
             seed:int=0,    # of the randomised SVD
            )->Lora:
     "The difference between two models, as the best LoRA of a rank."
-    before, after, found = layers(base), layers(tuned), {}
+    before, after, found, kept = layers(base), layers(tuned), {}, {}
     for k in names or [k for k in after if not torch.equal(after[k].weight, before[k].weight)]:
         D = (after[k].weight.detach().float() - before[k].weight.detach().float())
         with torch.random.fork_rng(devices=[]):
@@ -731,7 +797,8 @@ def extract(tuned,         # a pipeline, or {'unet': model, …}, after training
             U, S, V = torch.svd_lowrank(D.flatten(1), q=min(rank + 8, *D.flatten(1).shape), niter=4)
         root = S[:rank].sqrt()
         found[k] = Factors(U[:, :rank] * root, (V[:, :rank] * root).T.reshape(-1, *D.shape[1:]))
-    return Lora(found, name='extracted')
+        kept[k] = round(min(float(S[:rank].square().sum() / D.square().sum()), 1.), 6)
+    return Lora(found, {'loramix.energy_kept': json.dumps(kept, sort_keys=True)}, 'extracted')
 
 # %% ../nbs/04_lora.ipynb #7551dfae
 def block_of(name:str)->str: # 'unet.down_blocks.1', 'unet.mid_block', 'text_encoder' …
