@@ -7,20 +7,23 @@ __all__ = ['ANSWERS', 'read_lines', 'write_line', 'locked', 'check_name', 'Pool'
            'add', 'remove', 'keep', 'rename', 'undo', 'redo', 'history', 'save', 'founders_of', 'combined',
            'merge_members', 'ancestry', 'tree', 'subspace_angle', 'differences', 'from_gram', 'novelty',
            'most_different', 'pareto', 'compare', 'rank', 'keep_different', 'keep_best', 'best', 'Votes', 'schedule',
-           'todo', 'Ranking', 'bradley_terry', 'ranking', 'pair_item', 'Correlation', 'rank_correlation']
+           'todo', 'Ranking', 'bradley_terry', 'ranking', 'pair_item', 'Correlation', 'rank_correlation', 'Span',
+           'shares', 'mixes', 'levelled', 'spread', 'Looks', 'Litter', 'breed', 'pieces', 'block_recipe', 'Evolved',
+           'evolve', 'Atlas', 'illuminate', 'whole']
 
-# %% ../nbs/12_breeding.ipynb #c9b7fdc4
+# %% ../nbs/12_breeding.ipynb #afd5ddef
 import hashlib, json, math, os, secrets, sqlite3, warnings
 from collections.abc import Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from itertools import combinations, count
+from itertools import combinations, count, product
 from pathlib import Path
 import numpy as np, torch
 from torch import Tensor
 from .core import progress, sha256
-from .lora import Lora, distances, gram, load_lora, save_lora, thin_svd
-from .merging import Recipe, check_families, merge, shared_modules
+from .lora import Lora, distances, gram, load_lora, norm, save_lora, thin_svd
+from .merging import (Recipe, block_name, check_families, find_method, merge, mix,
+                                shared_modules)
 
 try: import fcntl # the system's own file locks, where there are some
 except ImportError: fcntl = None
@@ -292,7 +295,7 @@ def combined(parts:list,          # of dicts address -> weight
 
 Pool.founders_of = founders_of
 
-# %% ../nbs/12_breeding.ipynb #84554a04
+# %% ../nbs/12_breeding.ipynb #9f643541
 def _child(self, names, weights, method, params, seed, missing): # a Lora without a name, and its founders
     loras = [self[n] for n in names]
     recipe = Recipe(loras, weights, method, params, seed, missing) # which checks everything
@@ -300,9 +303,12 @@ def _child(self, names, weights, method, params, seed, missing): # a Lora withou
     if method != 'concat' or missing == 'skip' or not layers: return merge(recipe), None
     founders = combined([self.founders_of(n) for n in names], weights)
     if not founders: raise ValueError(f"weights {weights} of {', '.join(names)} cancel: nothing is left")
-    stock = [self._read(s, self._records[s]['name']) for s in founders]
+    return _of_founders(self, founders), founders
+
+def _of_founders(pool, founders): # the LoRA that is this mix; its recipe names the founders
+    stock = [pool._read(s, pool._records[s]['name']) for s in founders]
     if len({l.name for l in stock}) < len(stock): stock = [l.replace(name=s) for l, s in zip(stock, founders)]
-    return merge(Recipe(stock, list(founders.values()), missing='zero')), founders
+    return merge(Recipe(stock, list(founders.values()), missing='zero'))
 
 def merge_members(self:Pool,
                   names:list[str],       # of the parents
@@ -322,9 +328,9 @@ def merge_members(self:Pool,
              'method': method, 'params': params or {}, 'generation': generation, 'founders': founders}
     return self._taken_in([child.replace(name=name)], f"merge {' + '.join(names)} into {name}", **about)[0]
 
-def _next_name(self, generation): # a number is never used twice
-    used = {*self, *(r['name'] for r in self._records.values())}
-    start = 1 + sum(r['generation'] > 0 for r in self._records.values())
+def _next_name(self, generation, taken=()): # a number is never used twice
+    made = [r for r in self._records.values() if r['generation'] > 0]
+    used, start = {*self, *taken, *(r['name'] for r in made)}, 1 + len(made) + sum(n not in self for n in taken)
     return next(n for i in count(start) if (n := f'g{generation}-{i:02}') not in used)
 
 Pool._child, Pool._next_name, Pool.merge = _child, _next_name, merge_members
@@ -688,3 +694,389 @@ def _drawn(luck, n, pairs): # which values a bootstrap draw holds
     names = sorted({s for p in pairs for s in p})
     times = dict(zip(names, np.bincount(luck.integers(len(names), size=len(names)), minlength=len(names))))
     return np.repeat(np.arange(n), [times[a] * times[b] for a, b in pairs])
+
+# %% ../nbs/12_breeding.ipynb #cae988ec
+class Span:
+    "All linear mixes of some LoRAs, known by their Gram matrix. A mix is a row of weights."
+    def __init__(self,
+                 loras:dict,    # name -> Lora
+                 G:Tensor=None, # their Gram matrix, where it is known
+                ):
+        check_families(list(loras.values()))
+        self.loras, self.names = dict(loras), list(loras)
+        self.G = gram(list(loras.values())) if G is None else G
+
+    def rows(self, W)->Tensor: # [m, n] float64
+        "Weights as a matrix; checked."
+        W = torch.as_tensor(np.asarray(W), dtype=torch.float64)
+        if W.ndim != 2 or W.shape[1] != len(self.names) or not W.isfinite().all():
+            raise ValueError(f"weights of shape {list(W.shape)}: give rows of {len(self.names)} finite numbers, one for "
+                             f"each of {', '.join(self.names[:8])}{' …' if len(self.names) > 8 else ''}")
+        return W
+
+    def norms(self, W)->Tensor: # [m]
+        "‖ΔW‖ of each mix."
+        W = self.rows(W)
+        return (W @ self.G * W).sum(1).clamp(min=0).sqrt()
+
+    def differences(self, W, V=None, by:str='distance')->Tensor: # [m, p]; V: the LoRAs themselves if None
+        "How different mixes are from other mixes: by 'distance' or 'cosine', as in `differences`."
+        if by not in ('distance', 'cosine'): raise ValueError(f"by={by!r}: mixes differ by 'distance' or 'cosine'")
+        W, V = self.rows(W), self.rows(torch.eye(len(self.names)) if V is None else V)
+        a, b, inner = self.norms(W), self.norms(V), W @ self.G @ V.T
+        if by == 'cosine': return (1 - inner / (a[:, None] * b).clamp(min=1e-300)).clamp(min=0)
+        return (a[:, None]**2 + b**2 - 2*inner).clamp(min=0).sqrt()
+
+    def made(self, w, name:str='')->Lora:
+        "One of the mixes as a LoRA, exactly."
+        w = self.rows(np.atleast_2d(w))[0].tolist()
+        used = [(l, x) for l, x in zip(self.loras.values(), w) if x] or [(next(iter(self.loras.values())), 0.)]
+        return mix(*map(list, zip(*used)), missing='zero').replace(name=name)
+
+# %% ../nbs/12_breeding.ipynb #6f167719
+def shares(size:int, # how many parents
+           ratios,   # how many ratios a pair gets, or the ratios themselves
+          )->list[tuple]: # weights, which sum to 1
+    "The ratios at which that many parents are mixed."
+    if isinstance(ratios, int):
+        if ratios < 1: raise ValueError(f"ratios={ratios}: at least one, or a list of numbers")
+        cuts = combinations(range(1, ratios + 1), size - 1)
+        return [tuple((b - a)/(ratios + 1) for a, b in zip((0, *c), (*c, ratios + 1))) for c in cuts]
+    parts = ((1 - sum(t), *t) for t in product(ratios, repeat=size - 1))
+    return [tuple(round(x, 9) for x in p) for p in parts if all(abs(x) > 1e-9 for x in p)]
+
+def mixes(n:int,              # members
+          of=(2,),            # sizes: 2 pairs, 3 triples …
+          ratios=3,           # as in `shares`
+          limit:int=100_000,  # more than this are drawn from, with the seed
+          seed:int=0,
+         )->Tensor: # [m, n] float64, a row of weights for each mix
+    "Every unique pair, triple … of n members at several ratios, or as many of them as the limit allows."
+    kinds = [(list(combinations(range(n), s)), shares(s, ratios)) for s in of]
+    counts = [len(who) * len(how) for who, how in kinds]
+    if not sum(counts): raise ValueError(f"{n} members, mixes of {' or '.join(map(str, of))} at ratios={ratios!r}: none")
+    pick = np.arange(sum(counts))
+    if len(pick) > limit: pick = np.sort(np.random.default_rng(seed).choice(len(pick), limit, replace=False))
+    W, start = np.zeros((len(pick), n)), 0
+    for (who, how), many in zip(kinds, counts):
+        at = np.flatnonzero((pick >= start) & (pick < start + many))
+        i, j = np.divmod(pick[at] - start, len(how) or 1); start += many
+        if len(at): W[at[:, None], np.array(who)[i]] = np.array(how)[j]
+    return torch.from_numpy(W)
+
+def levelled(G:Tensor, # [n, n] Gram matrix of the parents
+             W:Tensor, # [m, n] mixes of them
+            )->Tensor: # [m, n]
+    "The same mixes, each as strong as its parents are on average, weighted by their shares."
+    want = W.abs() @ G.diagonal().clamp(min=0).sqrt() / W.abs().sum(1).clamp(min=1e-300)
+    return W * (want / (W @ G * W).sum(1).clamp(min=1e-300).sqrt())[:, None]
+
+# %% ../nbs/12_breeding.ipynb #8571fee6
+def spread(span:Span, W, # [m, n] mixes
+           k:int,        # how many of them
+           beside=None,  # [p, n] mixes that are there anyway
+           by:str='distance',
+          )->list[int]: # places in W, in the order in which they were chosen
+    "The k mixes that differ most from one another and from those that are there: greedy max-min, in closed form."
+    W = span.rows(W)
+    if not 1 <= k <= len(W): raise ValueError(f"k={k}: of {len(W)} mixes, between 1 and {len(W)} can be chosen")
+    nearest = span.differences(W, W.mean(0, keepdim=True) if beside is None else beside, by).min(1).values
+    chosen = [int(nearest.argmax())]
+    if beside is None: nearest = torch.full_like(nearest, math.inf)
+    while len(chosen) < k:
+        nearest = torch.minimum(nearest, span.differences(W, W[chosen[-1:]], by)[:, 0])
+        nearest[chosen] = -1
+        chosen.append(int(nearest.argmax()))
+    return chosen
+
+# %% ../nbs/12_breeding.ipynb #0c064c7f
+class Looks:
+    "What mixes paint, in numbers: the mean features of their pictures, from the same prompts and seeds for all."
+    def __init__(self, pipe,     # any pipeline that `sampling` paints with
+                 prompts:list,
+                 seeds:list,     # each prompt is painted with each
+                 read,           # uint8 pictures [N, H, W, 3] -> [N, d]
+                 steps:int=12, guidance:float=4., batch:int=32):
+        self.pipe, self.read, self.how = pipe, read, dict(steps=steps, guidance=guidance, batch=batch)
+        self.scenes, self.known = list(product(prompts, seeds)), {}
+
+    def paint(self, loras:dict, W)->np.ndarray: # uint8 [m, scenes, H, W, 3]
+        "The pictures themselves; W has a row of weights for each mix."
+        from loramix_nb.sampling import generate, mix_into, unmix # with all of diffusers, which a pool does not need
+        W = np.asarray(W, np.float32); mix_into(self.pipe, loras)
+        try:
+            words, seeds = zip(*self.scenes * len(W))
+            flat = generate(self.pipe, list(words), list(seeds), weights=W.repeat(len(self.scenes), 0), **self.how)
+        finally: unmix(self.pipe)
+        return flat.reshape(len(W), len(self.scenes), *flat.shape[1:])
+
+    def of_mixes(self, loras:dict, W)->np.ndarray: # [m, d]
+        "Features of mixes that nobody made. A mix is painted once."
+        marks = [l.sha256 for l in loras.values()]
+        keys = [tuple(sorted((h, round(float(x), 9)) for h, x in zip(marks, w) if x)) for w in W]
+        fresh = {k: w for k, w in zip(keys, W) if k not in self.known}
+        if fresh: self.known |= zip(fresh, self._look(self.paint(loras, np.stack([np.asarray(w) for w in fresh.values()]))))
+        return np.stack([self.known[k] for k in keys])
+
+    def _look(self, pictures): # [m, scenes, H, W, 3] -> [m, d]
+        flat = pictures.reshape(-1, *pictures.shape[2:]); read = np.asarray(self.read(flat), float)
+        if len(read) != len(flat): raise ValueError(f"{len(read)} readings of {len(flat)} pictures: give a row for each")
+        return read.reshape(*pictures.shape[:2], -1).mean(1)
+
+    def __call__(self, loras:list)->np.ndarray: # [n, d]
+        "Features of LoRAs."
+        return self.of_mixes({str(i): l for i, l in enumerate(loras)}, np.eye(len(loras)))
+
+# %% ../nbs/12_breeding.ipynb #a61c068b
+@dataclass
+class Litter:
+    "The members of a pool and their possible children, as mixes of one span."
+    span:Span       # of the founders, or, for methods that are not linear, of members and children themselves
+    old:Tensor      # [n, F] the members
+    new:Tensor      # [m, F] the children
+    W:Tensor        # [m, n] which parents each child has, and how much of each
+    strength:list   # [m] what each child was multiplied with to be as strong as its parents; 1 where W has it already
+
+def _linear(pool, W, level): # nothing is made
+    names = list(pool); parts = [pool.founders_of(n) for n in names]
+    stock = sorted({s for p in parts for s in p})
+    span = Span({s: pool._read(s, s) for s in stock})
+    C = torch.tensor([[p.get(s, 0.) for s in stock] for p in parts], dtype=torch.float64)
+    if level: W = levelled(C @ span.G @ C.T, W)
+    new, known = W @ C, {tuple(r) for r in C.numpy().round(6).tolist()}
+    fresh = []
+    for i, r in enumerate(new.numpy().round(6).tolist()): # two ways to one mix, or a way to a mix that is there
+        if (r := tuple(r)) not in known: known.add(r); fresh.append(i)
+    return Litter(span, C, new[fresh], W[fresh], [1.]*len(fresh))
+
+def _bent(pool, W, level, method, params, seed): # each child is made
+    names, made = list(pool), {}
+    loras, strength = {n: pool[n] for n in names}, []; own = {n: norm(l) for n, l in loras.items()}
+    for i, w in enumerate(progress(W.tolist(), f'mixing by {method}')):
+        who = [n for n, x in zip(names, w) if x]; share = [x for x in w if x]
+        child = merge(Recipe([loras[n] for n in who], share, method, params, seed + i, 'zero'))
+        want = sum(abs(x)*own[n] for n, x in zip(who, share)) / sum(map(abs, share))
+        strength.append(want / max(norm(child), 1e-300) if level else 1.); made[f'child {i}'] = child * strength[-1]
+    span = Span({**loras, **made})
+    eye = torch.eye(len(span.names), dtype=torch.float64)
+    return Litter(span, eye[:len(names)], eye[len(names):], W, strength)
+
+# %% ../nbs/12_breeding.ipynb #974d295b
+def _scores(fitness, by, k, litter, V, names): # V: members first, then children; [rows, columns]
+    span, columns = litter.span, []
+    D = (torch.cdist(*[torch.as_tensor(by.of_mixes(span.loras, V), dtype=torch.float64)]*2,
+                     compute_mode='donot_use_mm_for_euclid_dist')
+         if hasattr(by, 'of_mixes') else span.differences(V, V, by).fill_diagonal_(0))
+    for f in fitness:
+        if f == 'novelty': column = novelty(D, k)
+        elif isinstance(f, Votes): column = _liked(f, names, len(V))
+        elif hasattr(f, 'of_mixes'): column = f.of_mixes(span.loras, V)
+        else: column = f([span.made(v, n) for v, n in zip(V, names)])
+        column = np.asarray(column, float)
+        if len(column) != len(V): raise ValueError(f"fitness gave {len(column)} numbers for {len(V)} LoRAs: one each")
+        columns.append(column.reshape(len(V), -1))
+    return D, np.concatenate(columns, 1)
+
+def _liked(votes, names, n): # children that nobody has seen yet stand in the middle
+    if not len(votes): return np.zeros(n)
+    r = votes.ranking(); liked = dict(zip(r.items, r.strength))
+    return np.array([liked.get(x, 0.) for x in names] + [0.]*(n - len(names)))[:n]
+
+def _survivors(fitness, D, S, keep): # places, members first
+    if fitness == ('novelty',): return most_different(D, keep) # the most novel few may be alike: what counts is variety
+    return best(S)[:keep]
+
+# %% ../nbs/12_breeding.ipynb #302e067e
+def breed(pool:Pool,              # changed in place, a line of its journal for each generation; `undo` takes one back
+          iterations:int=1,       # generations
+          ratios=3,               # how many ratios a pair is mixed at, or the ratios; see `shares`
+          keep:int=8,             # members after each generation
+          fitness='novelty',      # 'novelty', a function of LoRAs, a `Looks`, `Votes`, or a tuple of these
+          of=(2,),                # 2 pairs, 3 triples …
+          method:str='concat',    # any of merging's METHODS; only 'concat' is ranked in closed form
+          params:dict=None,       # the method's own parameters
+          by='distance',          # what novelty means: 'distance', 'cosine', or a `Looks`
+          screen:int=None,        # candidates that are measured, chosen in closed form; 4 · keep if None
+          level:bool=True,        # children as strong as their parents are on average
+          elders:bool=True,       # parents may stay
+          limit:int=None,         # candidates looked at; 100,000 if None, and 200 where each has to be made
+          nearest:int=3,          # how many neighbours count for novelty
+          seed:int=0,             # the same call on the same pool gives the same pool
+         )->list[dict]: # a row for each generation
+    "Cross, choose, keep, again and again."
+    fitness = fitness if isinstance(fitness, tuple) else (fitness,)
+    linear = _checked(pool, iterations, keep, fitness, of, method, params, by, elders)
+    rows, screen = [], screen or 4*keep
+    for i in progress(range(iterations), 'breeding'):
+        W = mixes(len(pool), of, ratios, limit or (100_000 if linear else 200), seed + i)
+        litter = _linear(pool, W, level) if linear else _bent(pool, W, level, method, params or {}, seed)
+        if not len(litter.new): raise ValueError(f"generation {i + 1} has no children that are not in the pool already: "
+                                                 "take more ratios, or start from more styles")
+        coarse = by if isinstance(by, str) else 'distance'
+        seen = spread(litter.span, litter.new, min(screen, len(litter.new)), litter.old, coarse)
+        V = torch.cat([litter.old, litter.new[seen]])
+        D, S = _scores(fitness, by, nearest, litter, V, list(pool))
+        from_ = 0 if elders else len(pool)
+        if len(V) - from_ < keep: raise ValueError(f"{len(V) - from_} to choose from, but keep={keep}: take more ratios")
+        kept = [from_ + j for j in _survivors(fitness, D[from_:, from_:], S[from_:], keep)]
+        rows.append({'iteration': i + 1, 'candidates': len(litter.new), 'measured': len(V), **_outcome(D, S, kept)})
+        rows[-1]['born'] = _settle(pool, litter, seen, kept, method, params or {}, seed)
+    return rows
+
+def _checked(pool, iterations, keep, fitness, of, method, params, by, elders): # whether candidates need not be made
+    find_method(method); first, least = len(pool), max(of, default=0)
+    for what, n in (('iterations', iterations), ('keep', keep)):
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1: raise ValueError(f"{what}={n!r}: a whole number from 1")
+    if min(of, default=0) < 2: raise ValueError(f"of={of!r}: sizes of mixes, from 2")
+    if first < least or iterations > 1 and keep < least:
+        raise ValueError(f"mixes of {least} need as many members: the pool has {first}, and keep={keep}")
+    if isinstance(by, str) and by not in ('distance', 'cosine'):
+        raise ValueError(f"by={by!r}: children differ by 'distance', by 'cosine', or by a Looks")
+    if wrong := [f for f in fitness if f != 'novelty' and not callable(f) and not isinstance(f, Votes)]:
+        raise ValueError(f"fitness {wrong[0]!r}: it is 'novelty', a function, a Looks or Votes")
+    loras = [pool[n] for n in pool]; check_families(loras)
+    Recipe(loras[:2], [.5, .5], method, params or {}) # which checks the parameters
+    return method == 'concat'
+
+def _outcome(D, S, kept): # how varied they are, and how good
+    d = D[kept][:, kept]
+    off = d[~torch.eye(len(kept), dtype=bool)]
+    return {'variety': float(off.min()) if len(off) else 0., 'difference': float(off.mean()) if len(off) else 0.,
+            'score': S[kept].mean(0).tolist()}
+
+# %% ../nbs/12_breeding.ipynb #75592042
+def _settle(pool, litter, seen, kept, method, params, seed): # one line of the journal; names of the born
+    names, n, old = list(pool), len(pool), dict(pool._catch_up())
+    head, members, records, born = pool._head, {names[j]: old[names[j]] for j in sorted(kept) if j < n}, {}, []
+    for i in [seen[j - n] for j in kept if j >= n]:
+        parents = {a: x for a, x in zip(names, litter.W[i].tolist()) if x}
+        generation = 1 + max(pool.record(a)['generation'] for a in parents)
+        founders = {s: x for s, x in zip(litter.span.names, litter.new[i].tolist()) if abs(x) > 1e-12}
+        child = _of_founders(pool, founders) if method == 'concat' else litter.span.loras[f'child {i}']
+        born.append(pool._next_name(generation, born))
+        sha = members[born[-1]] = pool._store(child)
+        records[sha] = {'name': born[-1], 'metadata': dict(child.metadata), 'source': {}, 'generation': generation,
+                        'parents': [{'name': a, 'sha256': old[a]} for a in parents], 'weights': list(parents.values()),
+                        'method': method, 'params': params, 'seed': seed + i, 'strength': litter.strength[i],
+                        'founders': founders if method == 'concat' else None}
+    if members != old: pool._commit({'do': f"breed {', '.join(born)}", 'members': members, 'before': head,
+                                     'records': records}, head)
+    return born
+
+# %% ../nbs/12_breeding.ipynb #67f964ba
+def pieces(loras:dict,    # name -> Lora
+           blocks:dict=None, # block, as `merging.block_name` calls it -> the piece it belongs to; each its own if None
+          )->dict: # 'name/block' -> Lora
+    "Each LoRA cut into the blocks of the network."
+    out = {}
+    for name, lora in loras.items():
+        for k, f in lora.items():
+            b = block_name(k); b = b if blocks is None else blocks.get(b, b)
+            out.setdefault(f'{name}/{b}', {})[k] = f
+    return {k: Lora(fs, name=k) for k, fs in out.items()}
+
+def block_recipe(names:list,        # of the pieces
+                 w,                 # a weight for each
+                )->tuple[list, list]: # LoRAs, and for each its block weights, for merging's 'blocks'
+    "Weights of pieces as the block weights that they are."
+    blocks = {}
+    for piece, x in zip(names, np.asarray(w, float).tolist(), strict=True):
+        name, _, b = piece.rpartition('/'); blocks.setdefault(name, {})[b] = x
+    return list(blocks), list(blocks.values())
+
+# %% ../nbs/12_breeding.ipynb #bcac82be
+@dataclass(frozen=True)
+class Evolved:
+    "What a search found, and how."
+    weights:np.ndarray # [n], the best mix
+    score:float        # its score
+    history:list       # best and mean score of each generation
+
+def evolve(fitness,              # rows of weights [p, n] -> p scores, the more the better
+           n:int,                # numbers in a mix
+           generations:int=20,
+           population:int=None,  # mixes in a generation; 4 + 3 ln n if None
+           start=None,           # where to begin: [n]; equal shares if None
+           sigma:float=.3,       # how far around it
+           bounds=(-.5, 1.5),    # of each weight
+           seed:int=0)->Evolved:
+    "Search weights with CMA-ES (Hansen and Ostermeier, 2001)."
+    try: from cmaes import CMA
+    except ImportError as e: raise ImportError("evolve needs cmaes: pip install 'loramix-nb[breeding]'") from e
+    if n < 2: raise ValueError(f"n={n}: a mix has at least two weights")
+    start = np.full(n, 1/n) if start is None else np.asarray(start, float)
+    search = CMA(mean=start, sigma=sigma, bounds=np.tile(bounds, (n, 1)).astype(float), seed=seed,
+                 population_size=population)
+    best_w, best_s, rows = start, -math.inf, []
+    for _ in progress(range(generations), 'evolving'):
+        W = np.stack([search.ask() for _ in range(search.population_size)])
+        S = _checked_scores(fitness(W), len(W))
+        if S.max() > best_s: best_w, best_s = W[S.argmax()], float(S.max())
+        rows.append({'best': best_s, 'mean': float(S.mean())})
+        search.tell([(w, -s) for w, s in zip(W, S)])
+        if search.should_stop(): break
+    return Evolved(best_w, best_s, rows)
+
+def _checked_scores(S, n):
+    S = np.asarray(S, float).reshape(-1)
+    if len(S) != n: raise ValueError(f"fitness gave {len(S)} scores for {n} mixes: one each")
+    if not np.isfinite(S).all(): raise ValueError(f"a score is {S[~np.isfinite(S)][0]}: fitness must give finite numbers")
+    return S
+
+# %% ../nbs/12_breeding.ipynb #2b78992d
+@dataclass(frozen=True)
+class Atlas:
+    "The best mix found for each cell of a map."
+    weights:np.ndarray  # [m, n]
+    scores:np.ndarray   # [m]
+    measures:np.ndarray # [m, 2]
+    cells:np.ndarray    # [m] places in the map, row by row
+    bins:tuple          # columns of the map, and rows
+    ranges:tuple        # ((low, high), (low, high)) of the measures
+    filled:list         # how much of the map was filled after each generation
+
+    def plot(self, names=('first measure', 'second measure')): # a matplotlib Figure
+        "The map, coloured by score."
+        from matplotlib.figure import Figure
+        sheet = np.full(self.bins[0]*self.bins[1], np.nan); sheet[self.cells] = self.scores
+        fig = Figure(figsize=(4.2, 3.2), layout='constrained'); ax = fig.subplots()
+        shown = ax.imshow(sheet.reshape(self.bins).T, origin='lower', aspect='auto', extent=np.ravel(self.ranges))
+        fig.colorbar(shown, label='score'); ax.set(xlabel=names[0], ylabel=names[1])
+        return fig
+
+def illuminate(fitness,              # rows of weights [p, n] -> p scores and [p, 2] measures
+               n:int,                # numbers in a mix
+               ranges,               # ((low, high), (low, high)) of the two measures
+               bins=(12, 12),        # cells along each
+               generations:int=30,
+               batch:int=32,         # mixes in a generation
+               start=None,           # where to begin: [n]; equal shares if None
+               sigma:float=.15,      # how far a child lies from its parent
+               bounds=(-.5, 1.5),    # of each weight
+               seed:int=0)->Atlas:
+    "MAP-Elites (Mouret and Clune, 2015) with children along lines between elites (Vassiliades and Mouret, 2018)."
+    try:
+        from ribs.archives import GridArchive
+        from ribs.emitters import IsoLineEmitter
+    except ImportError as e: raise ImportError("illuminate needs pyribs: pip install 'loramix-nb[breeding]'") from e
+    archive = GridArchive(solution_dim=n, dims=bins, ranges=ranges, seed=seed)
+    emitter = IsoLineEmitter(archive, iso_sigma=sigma, line_sigma=.2, x0=np.full(n, 1/n) if start is None else start,
+                             bounds=[tuple(bounds)]*n, batch_size=batch, seed=seed)
+    filled = []
+    for _ in progress(range(generations), 'illuminating'):
+        W = emitter.ask(); S, M = fitness(W); S, M = _checked_scores(S, len(W)), np.asarray(M, float)
+        if M.shape != (len(W), 2): raise ValueError(f"measures of shape {M.shape} for {len(W)} mixes: two each")
+        added = archive.add(W, S, M); emitter.tell(W, S, M, added)
+        filled.append(float(archive.stats.coverage))
+    d = archive.data(); order = np.argsort(d['index'])
+    return Atlas(*(d[k][order] for k in ('solution', 'objective', 'measures', 'index')), tuple(bins), tuple(ranges), filled)
+
+# %% ../nbs/12_breeding.ipynb #f2047395
+def whole(pool:Pool)->list[str]: # what is wrong, a line each; empty if all is well
+    "Check every file of the pool, those of members that were removed included, against its address."
+    wrong = []
+    for sha, r in pool._records.items():
+        file = pool.folder/'loras'/f'{sha}.safetensors'
+        if not file.exists(): wrong.append(f"the file of '{r['name']}' is missing")
+        elif sha256(file) != sha: wrong.append(f"the file of '{r['name']}' is not what was saved")
+    return wrong
