@@ -6,10 +6,10 @@
 __all__ = ['DTYPES', 'Factors', 'wide', 'rows', 'Lora', 'inner', 'norm', 'cosine', 'distance', 'gram', 'distances', 'combine',
            'scaled', 'scale_parts', 'thin_svd', 'spectrum', 'effective_rank', 'low_rank', 'truncate', 'kept_energy',
            'kept_rank', 'resize', 'cut_layers', 'energy_kept', 'principal_angles', 'open_tensors', 'dotted', 'from_ldm',
-           'to_ldm', 'module_name', 'numbered_names', 'factors_from', 'split_key', 'sort_tensors', 'peft_configs',
-           'peft_scale', 'read_layer', 'load_lora', 'base_family', 'file_tensors', 'file_metadata', 'write_safetensors',
-           'save_lora', 'layers', 'misfits', 'architecture', 'bake', 'extract', 'block_of', 'block_norms', 'summary',
-           'plot_lora']
+           'to_ldm', 'module_name', 'numbered_names', 'factors_from', 'split_key', 'diffusers_names', 'sort_tensors',
+           'peft_configs', 'fits', 'peft_scale', 'read_layer', 'load_lora', 'base_family', 'file_tensors',
+           'file_metadata', 'write_safetensors', 'save_lora', 'layers', 'misfits', 'architecture', 'bake', 'extract',
+           'block_of', 'block_norms', 'summary', 'plot_lora']
 
 # %% ../nbs/04_lora.ipynb #5448f966
 import hashlib, json, math, re, zipfile
@@ -198,12 +198,14 @@ Lora.__neg__ = lambda self: self * -1.
 Lora.__add__ = lambda self, other: _sum(self, other, 1.)
 Lora.__sub__ = lambda self, other: _sum(self, other, -1.)
 
-# %% ../nbs/04_lora.ipynb #4156ab9b
+# %% ../nbs/04_lora.ipynb #d9a8787b
 def scale_parts(lora:Lora,
                 weights:dict, # 'text_encoder' -> .1, 'unet.mid_block' -> 2 …; what is not named keeps its strength
                )->Lora:
     "One style with some of its parts stronger or weaker."
-    def weight(name): return max(((len(p), w) for p, w in weights.items() if f'{name}.'.startswith(f'{p}.')), default=(0, 1.))[1]
+    def weight(name):
+        named = [(len(p), w) for p, w in weights.items() if f'{name}.'.startswith(f'{p}.')]
+        return max(named, default=(0, 1.))[1]
     if unused := [p for p in weights if not any(f'{k}.'.startswith(f'{p}.') for k in lora)]:
         raise ValueError(f"'{lora.name}' has no part '{unused[0]}'")
     return lora.replace({k: scaled(f, weight(k)) for k, f in lora.items()})
@@ -230,28 +232,30 @@ def effective_rank(f:Factors)->float: # between 1 and the rank
     p = spectrum(f).double(); p = p / p.sum().clamp(min=1e-300)
     return float(torch.exp(-(p * p.clamp(min=1e-300).log()).sum()))
 
-# %% ../nbs/04_lora.ipynb #526d330f
+# %% ../nbs/04_lora.ipynb #960fb0a1
 _BATCH = 2**21 # numbers in the factors of a batch of layers: enough to forget the overhead, little to hold
 
 def low_rank(sums:list[list[Factors]], # for each layer, the changes that are added up there
-             keep:int|Callable,        # how many directions to keep, or a function that says so from the singular values
+             keep:int|Callable,        # how many directions to keep, or a function of the singular values that says so
             )->list[tuple[Factors, Tensor]]: # for each layer its best change of that rank, and all singular values
     "The best approximations of sums of changes by changes of a rank (Eckart-Young); no ΔW is formed."
     alike, out = {}, [None]*len(sums)
     for i, fs in enumerate(sums):
-        alike.setdefault((fs[0].shape, tuple(f.rank for f in fs), any(f.up.dtype == torch.float64 for f in fs)), []).append(i)
+        double = any(wide(t).dtype == torch.float64 for f in fs for t in (f.up, f.down))
+        alike.setdefault((fs[0].shape, tuple(f.rank for f in fs), double), []).append(i)
     for (shape, ranks, double), group in alike.items():
-        out_dim, n = shape[0], sum(ranks); inside = math.prod(shape[1:])
-        size = max(1, _BATCH // ((out_dim + inside) * n))
+        sides, n = (shape[0], math.prod(shape[1:])), sum(ranks)
+        cut = _cut_qr if double or n > min(sides) else _cut_gram
+        size = max(1, _BATCH // (sum(sides) * n))
         for batch in (group[at:at + size] for at in range(0, len(group), size)):
-            cut = _cut_qr if double or n > min(out_dim, inside) else _cut_gram
-            for i, done in zip(batch, cut([sums[i] for i in batch], keep if callable(keep) else lambda S: keep)): out[i] = done
+            done = cut([sums[i] for i in batch], keep if callable(keep) else lambda S: keep)
+            for i, one in zip(batch, done): out[i] = one
     return out
 
 def _cut_gram(sums, keep): # layers of one shape, through K; the steps and letters are those of the text
     U = torch.stack([torch.cat([wide(f.up) for f in fs], 1) for fs in sums])
     D = torch.stack([torch.cat([rows(f) for f in fs]) for fs in sums])
-    scale = torch.tensor([[f.scale for f in fs for _ in range(f.rank)] for fs in sums], dtype=torch.float64, device=U.device)
+    scale = U.new_tensor([[f.scale for f in fs for _ in range(f.rank)] for fs in sums], dtype=torch.float64)
     G = _square(U.double())
     u = G.diagonal(dim1=1, dim2=2).sqrt(); t = u * scale # columns of U at length 1, and all lengths in D
     u = torch.where(u > 0, u, 1.); G = G / (u[:, :, None] * u[:, None])
@@ -338,31 +342,55 @@ def principal_angles(a:Factors, # one layer's change
     cosines = [torch.linalg.svdvals(p.T @ q).clamp(max=1) for p, q in zip(basis(a), basis(b))]
     return tuple(torch.rad2deg(c.acos()) for c in cosines)
 
-# %% ../nbs/04_lora.ipynb #dd6d475f
+# %% ../nbs/04_lora.ipynb #796b1d91
+_MANY, _LONG = 50_000, 500 # more tensors, or longer names, than any LoRA has
+
 def open_tensors(path, # safetensors, torch (.pt .ckpt .bin, whatever the name says) or a peft folder
                 )->tuple[dict, dict]: # tensors as the file holds them, a plain list by its numbers; and the metadata
     "The tensors and the text of a weights file, by its content; nothing in it is ever run."
     path = Path(path)
     if path.is_dir(): return _open_peft(path)
     if not path.exists(): raise FileNotFoundError(f"no LoRA file at '{path}'")
+    if not path.is_file(): raise ValueError(f"'{path}' is not a regular file")
     with path.open('rb') as file: head = file.read(9)
     if not head: raise ValueError(f"'{path}' is empty (0 bytes): copy or download it again")
     header = head[8:] == b'{' and int.from_bytes(head[:8], 'little') < 2**28 # a length and the start of some JSON
-    return _open_pickle(path) if not header and head[:1] in (b'P', b'\x80') else _open_safetensors(path)
+    tensors, metadata = _open_pickle(path) if not header and head[:1] in (b'P', b'\x80') else _open_safetensors(path)
+    if wrong := next((k for k, t in tensors.items() if not _plain(t)), None):
+        raise ValueError(f"'{path}': tensor '{str(wrong)[:80]}' is not a plain block of numbers")
+    return tensors, metadata
+
+def _plain(t): # not sparse, not quantised, and no larger than what it is stored in
+    return (t.layout == torch.strided and not t.is_quantized and not t.is_complex()
+            and t.numel() * t.element_size() <= t.untyped_storage().nbytes())
+
+def _named_well(path, names): # before anything is read: so many names alone would fill the memory
+    if len(names) > _MANY: raise ValueError(f"'{path}' holds {len(names)} tensors, which is no LoRA")
+    if long := next((n for n in names if len(str(n)) > _LONG), None):
+        raise ValueError(f"'{path}' has a tensor with a name of {len(str(long))} characters ({str(long)[:40]}…)")
 
 def _open_safetensors(path):
     try:
-        with safe_open(path, 'pt') as f: return {k: f.get_tensor(k) for k in f.keys()}, dict(f.metadata() or {})
-    except SafetensorError as e:
+        with safe_open(path, 'pt') as f:
+            _named_well(path, f.keys())
+            return {k: f.get_tensor(k) for k in f.keys()}, dict(f.metadata() or {})
+    except (SafetensorError, RuntimeError, TypeError, KeyError, AttributeError) as e: # the last for unknown dtypes
         raise ValueError(f"'{path}' is damaged, cut short, or not a weights file ({e}): "
                          "copy or download it again") from e
 
 def _open_pickle(path):
+    if zipfile.is_zipfile(path): # torch never compresses, so what it unpacks to is what there is
+        with zipfile.ZipFile(path) as z: inside, size = sum(i.file_size for i in z.infolist()), path.stat().st_size
+        if inside > size: raise ValueError(f"'{path}' would unpack to {inside:,} bytes from {size:,}: it was not opened")
     try: state = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as e: # torch raises half a dozen types here, for damage and for code alike
+        why = (str(e).splitlines() or [type(e).__name__])[0]
         raise ValueError(f"'{path}' is damaged, or holds more than tensors and was not run: "
-                         f"ask its author for a safetensors file ({str(e).splitlines()[0]})") from e
-    state = state.get('state_dict', state) if isinstance(state, dict) else dict(enumerate(state))
+                         f"ask its author for a safetensors file ({why})") from e
+    if isinstance(state, dict): state = state.get('state_dict', state)
+    if isinstance(state, (list, tuple)): state = dict(enumerate(state))
+    if not isinstance(state, dict): raise ValueError(f"'{path}' holds a {type(state).__name__}, not tensors with names")
+    _named_well(path, state)
     return {k: t.detach() for k, t in state.items() if isinstance(t, Tensor)}, {}
 
 def _open_peft(folder):
@@ -371,14 +399,16 @@ def _open_peft(folder):
         raise FileNotFoundError(f"'{folder}' has no adapter_model.safetensors: it is not a peft adapter folder")
     tensors, metadata = open_tensors(weights[0])
     config = folder/'adapter_config.json'
-    return tensors, {**metadata, **({'peft_config': config.read_text()} if config.exists() else {})}
+    if not config.exists(): return tensors, metadata
+    if (size := config.stat().st_size) > 2**22: raise ValueError(f"'{config}' has {size:,} bytes: no configuration has")
+    return tensors, {**metadata, 'peft_config': config.read_text(encoding='utf-8')}
 
-# %% ../nbs/04_lora.ipynb #67cdd551
+# %% ../nbs/04_lora.ipynb #7343801e
 _WORDS = """single_transformer_blocks transformer_blocks down_blocks up_blocks mid_block to_add_out to_out to_q to_k
 to_v add_q_proj add_k_proj add_v_proj proj_in proj_out proj_mlp conv_in conv_out conv_shortcut time_emb_proj
 time_embedding add_embedding linear_1 linear_2 time_text_embed timestep_embedder text_embedder guidance_embedder
 context_embedder x_embedder norm_out ff_context norm1_context img_mlp img_mod img_in txt_mlp txt_mod txt_in
-text_model text_projection self_attn q_proj k_proj v_proj out_proj""".split()
+text_model text_projection self_attn q_proj k_proj v_proj out_proj wi_0 wi_1""".split()
 _WORD = re.compile('|'.join(_WORDS) + '|_')
 
 def dotted(name:str)->str:
@@ -467,7 +497,12 @@ def numbered_names(rows:list[int], # rows of each `up`, in the order of the file
         raise ValueError(f"{len(rows)} numbered layers do not fit the attentions of an SD 1 or 2 UNet")
     return [f'unet.{b}.transformer_blocks.0.{n}' for b, _ in blocks for n in inside]
 
-# %% ../nbs/04_lora.ipynb #87340d7b
+# %% ../nbs/04_lora.ipynb #929c6653
+def _room(parts, *shapes): # refuses parts that multiply out to far more than there is
+    numbers, have = sum(map(math.prod, shapes)), sum(t.numel() for t in parts.values())
+    if numbers > min(2**28, 2**22 + 1024*have):
+        raise ValueError(f"its {have:,} numbers would multiply out to {numbers:,}: no layer is that large")
+
 def _whole(p, key): # a factor that is stored whole, or as a product: (left, right), one of which may be the identity
     if f'{key}_a' in p: return wide(p[f'{key}_a']), wide(p[f'{key}_b'])
     w = wide(p[key]); m = w.flatten(1)
@@ -476,22 +511,27 @@ def _whole(p, key): # a factor that is stored whole, or as a product: (left, rig
 def _loha(p): # (up, down, rank)
     if 'hada_t1' in p:
         lefts = [wide(p[f'hada_w{i}_a']).T for i in (1, 2)]
+        _room(p, *((*p[f'hada_t{i}'].shape, p[f'hada_w{i}_b'].shape[1]) for i in (1, 2)))
         rights = [torch.einsum('pqkl,qi->pikl', wide(p[f'hada_t{i}']), wide(p[f'hada_w{i}_b'])) for i in (1, 2)]
     else: lefts, rights = ([wide(p[f'hada_w{i}_{s}']) for i in (1, 2)] for s in 'ab')
+    rank = lefts[0].shape[1] * lefts[1].shape[1]
+    _room(p, (len(lefts[0]), rank), (rank, *rights[0].shape[1:]))
     up = (lefts[0][:, :, None] * lefts[1][:, None]).flatten(1)
     return up, (rights[0][:, None] * rights[1][None]).flatten(0, 1), len(p['hada_w1_b'])
 
 def _lokr(p): # (up, down, rank); no rank where both are stored whole, and alpha is ignored
     A1, B1 = _whole(p, 'lokr_w1')
     if 'lokr_t2' in p:
+        _room(p, (*p['lokr_t2'].shape, p['lokr_w2_b'].shape[1]))
         A2, B2 = wide(p['lokr_w2_a']).T, torch.einsum('pqkl,qi->pikl', wide(p['lokr_t2']), wide(p['lokr_w2_b']))
         window = B2.shape[2:]
     else: (A2, B2), window = _whole(p, 'lokr_w2'), p['lokr_w2'].shape[2:] if 'lokr_w2' in p else ()
+    _room(p, *((len(a)*len(b), a.shape[1] * b[0].numel()) for a, b in ((A1, A2), (B1, B2))))
     down = torch.kron(B1, B2.flatten(1))
     rank = next((len(p[k]) for k in ('lokr_w2_b', 'lokr_w1_b') if k in p), None)
     return torch.kron(A1, A2), down.reshape(len(down), -1, *window) if window else down, rank
 
-# %% ../nbs/04_lora.ipynb #5ca7bb38
+# %% ../nbs/04_lora.ipynb #b8f075e2
 _DORA = ("this is a DoRA: it rescales the base's own weights and is not a change that can be added or mixed; "
          "train it again as a LoRA, or merge it into a checkpoint first")
 
@@ -505,7 +545,9 @@ def factors_from(parts:dict,        # 'up', 'down', 'mid', 'alpha', 'hada_…', 
     elif lacking := {'up', 'down'} - set(parts):
         raise ValueError(f"'{lacking.pop()}' is missing beside {', '.join(sorted(parts))}")
     else: up, down, rank = parts['up'].flatten(1), parts['down'], len(parts['down'])
-    if 'mid' in parts: down = torch.einsum('pqkl,qi->pikl', wide(parts['mid']), wide(down).flatten(1))
+    if 'mid' in parts:
+        _room(parts, (*parts['mid'].shape, down[0].numel()))
+        down = torch.einsum('pqkl,qi->pikl', wide(parts['mid']), wide(down).flatten(1))
     if 'alpha' in parts and rank: scale = float(parts['alpha']) / rank
     return Factors(up, down, 1. if scale is None else scale)
 
@@ -522,40 +564,105 @@ def split_key(key:str)->tuple[str|None, str]: # (diffusers layer name, part); (N
     if not (m := _OTHER.match(key)): return None, key
     return module_name(m[1]), 'dora' if m[2] in ('dora_scale', 'lora_magnitude_vector') else m[2]
 
-# %% ../nbs/04_lora.ipynb #1500684e
+# %% ../nbs/04_lora.ipynb #15041a4e
+_CONVERTERS = { # diffusers' converter -> what the keys look like that it is for
+    '_convert_kohya_flux_lora_to_diffusers': r'lora_unet_(double|single)_blocks_\d',
+    '_convert_xlabs_flux_lora_to_diffusers': r'(diffusion_model\.)?(double|single)_blocks\.\d+\.processor\.',
+    '_convert_musubi_wan_lora_to_diffusers': r'lora_unet_blocks_\d+_(self|cross)_attn_',
+    '_convert_non_diffusers_wan_lora_to_diffusers': r'diffusion_model\.blocks\.\d+\.(self|cross)_attn\.',
+    '_convert_non_diffusers_z_image_lora_to_diffusers':
+        r'(lora_unet_|diffusion_model\.)(layers|noise_refiner|context_refiner)[._]\d+[._]attention[._]to_'}
+_SD3 = {'x_block_attn_qkv': ('attn.to_q', 'attn.to_k', 'attn.to_v'), 'x_block_attn_proj': ('attn.to_out.0',),
+        'x_block_attn2_qkv': ('attn2.to_q', 'attn2.to_k', 'attn2.to_v'), 'x_block_attn2_proj': ('attn2.to_out.0',),
+        'context_block_attn_qkv': ('attn.add_q_proj', 'attn.add_k_proj', 'attn.add_v_proj'),
+        'context_block_attn_proj': ('attn.to_add_out',), 'x_block_adaLN_modulation_1': ('norm1.linear',),
+        'context_block_adaLN_modulation_1': ('norm1_context.linear',), 'x_block_mlp_fc1': ('ff.net.0.proj',),
+        'x_block_mlp_fc2': ('ff.net.2',), 'context_block_mlp_fc1': ('ff_context.net.0.proj',),
+        'context_block_mlp_fc2': ('ff_context.net.2',)}
+_SD3_TOP = {'context_embedder': 'context_embedder', 'x_embedder_proj': 'pos_embed.proj',
+            'final_layer_linear': 'proj_out', 'final_layer_adaLN_modulation_1': 'norm_out.linear',
+            **{f'{a}_embedder_mlp_{n}': f'time_text_embed.{b}_embedder.linear_{i}'
+               for a, b in (('t', 'timestep'), ('y', 'text')) for n, i in ((0, 1), (2, 2))}}
+_SD3_KEY = re.compile(r'lora_unet_(?:joint_blocks_(\d+)_)?(\w+)\.(alpha|lora_(?:down|up)\.weight)')
+
+def _sd3(tensors):
+    for key, t in tensors.items():
+        number, name, part = m.groups() if (m := _SD3_KEY.fullmatch(key)) else ('', '', '')
+        names = _SD3.get(name, ()) if number else (_SD3_TOP[name],) if name in _SD3_TOP else ()
+        if not names: yield key, t; continue
+        home, pieces = f'transformer.transformer_blocks.{number}.' if number else 'transformer.', [t]*len(names)
+        if 'up' in part and len(names) > 1: pieces = t.chunk(len(names))
+        down = tensors.get(key.replace('lora_up', 'lora_down'))
+        if 'up' in part and 'adaLN' in name and down is not None and len(t) == 2*down.shape[1]:
+            pieces = [torch.cat(t.chunk(2)[::-1])] # the last block of the context, and the last layer: shift and scale
+        for n, piece in zip(names, pieces): yield f'{home}{n}.{part}', piece
+
+def diffusers_names(tensors:dict)->dict: # key -> Tensor
+    "Keys of a transformer base's own code, and fused layers, as diffusers has them; other keys stay as they are."
+    if any(str(k).startswith('lora_unet_joint_blocks_') for k in tensors): return dict(_sd3(tensors))
+    name = next((c for c, pattern in _CONVERTERS.items() if any(re.match(pattern, str(k)) for k in tensors)), None)
+    if name is None: return tensors
+    from diffusers.loaders import lora_conversion_utils as theirs
+    try: return getattr(theirs, name)({k: wide(t) for k, t in tensors.items()}) # in float32: alpha is multiplied in
+    except Exception as e: # a KeyError or an AssertionError, mostly, for a layer that is not whole
+        raise ValueError(f"diffusers' {name} does not understand it ({type(e).__name__}: {str(e)[:200]})") from e
+
+# %% ../nbs/04_lora.ipynb #8b0cf38a
 def _named(tensors): # numbered keys get names; a plain list holds up, down, up, down …; other keys stay as they are
     if 0 in tensors: tensors = {f'unet:{i//2}:' + ('down' if i % 2 else 'up'): t for i, t in tensors.items()}
     for model in ('unet', 'text_encoder'):
         ups = [tensors[k] for i in range(len(tensors)) if (k := f'{model}:{i}:up') in tensors]
         for i, name in enumerate(numbered_names([len(t) for t in ups], model) if ups else []):
-            for part in ('up', 'down'): tensors[f'{name}.lora_{part}.weight'] = tensors.pop(f'{model}:{i}:{part}')
+            for part in ('up', 'down'):
+                if (key := f'{model}:{i}:{part}') not in tensors: raise ValueError(f"'{key}' is missing")
+                tensors[f'{name}.lora_{part}.weight'] = tensors.pop(key)
     return tensors
-
-def _flux(tensors): # kohya fuses FLUX's q, k and v, and diffusers has the converter that takes them apart
-    if not any(k.startswith(('lora_unet_double_blocks_', 'lora_unet_single_blocks_')) for k in tensors): return tensors
-    from diffusers.loaders.lora_conversion_utils import _convert_kohya_flux_lora_to_diffusers as convert
-    return convert(dict(tensors))
 
 def sort_tensors(tensors:dict, # key -> Tensor, as `open_tensors` gives them
                 )->tuple[dict, dict, list]: # layer -> {part: Tensor}; token -> Tensor; keys that are not understood
     "What each tensor of a file is."
     parts, tokens, unknown = {}, {}, []
-    for key, t in _flux(_named(dict(tensors))).items():
+    for key, t in diffusers_names(_named(dict(tensors))).items():
         layer, part = split_key(key)
         if layer: parts.setdefault(layer, {})[part] = t
         elif m := _TOKEN.match(key): tokens[m[1]] = t
         else: unknown.append(key)
     return parts, tokens, sorted(unknown)
 
-# %% ../nbs/04_lora.ipynb #7169396b
+# %% ../nbs/04_lora.ipynb #4d288d8a
+def _json(text, what): # a mapping, whatever a stranger wrote there
+    try: found = json.loads(text)
+    except (ValueError, RecursionError) as e: raise ValueError(f"its {what} is no JSON ({type(e).__name__})") from e
+    if not isinstance(found, dict): raise ValueError(f"its {what} is a {type(found).__name__}, not a mapping")
+    return found
+
 def peft_configs(metadata:dict)->dict: # 'unet' -> its peft configuration; '' -> one that counts for every model
     "peft's configurations from a file's metadata."
-    if 'peft_config' in metadata: return {'': json.loads(metadata['peft_config'])}
-    flat, out = json.loads(metadata.get('lora_adapter_metadata', '{}')), {}
+    if 'peft_config' in metadata: return {'': _json(metadata['peft_config'], 'adapter_config.json')}
+    flat, out = _json(metadata.get('lora_adapter_metadata', '{}'), 'lora_adapter_metadata'), {}
     for key, value in flat.items():
         model, _, field = key.partition('.')
         out.setdefault(model, {})[field] = value
     return out
+
+def fits(pattern:str, # names with `^`, `$`, `|` and `.*`, as peft writes them
+         name:str,    # of a layer
+        )->bool:
+    "Whether peft would find a layer by a pattern: its whole name, or the end of it from a dot on."
+    if '|' in pattern: return any(fits(p, name) for p in pattern.split('|'))
+    first, *rest = pattern.strip('^$').replace('\\.', '.').split('.*')
+    if odd := re.search(r'[^\w.-]', first + ''.join(rest)): # a stranger's regular expression can take forever
+        raise ValueError(f"the pattern {pattern[:80]!r} has a {odd[0]!r}; only names, '|' and '.*' are understood")
+    starts = [0] if pattern.startswith('^') else [0] + [i + 1 for i, c in enumerate(name) if c == '.']
+    def matches(at):
+        if not name.startswith(first, at): return False
+        at += len(first)
+        for i, piece in enumerate(rest):
+            at = len(name) - len(piece) if i == len(rest) - 1 and name.endswith(piece, at) else name.find(piece, at)
+            if at < 0: return False
+            at += len(piece)
+        return at == len(name)
+    return any(map(matches, starts))
 
 def peft_scale(configs:dict, # as `peft_configs` gives them
                layer:str,    # the layer's name, with its model in front
@@ -564,14 +671,15 @@ def peft_scale(configs:dict, # as `peft_configs` gives them
     "The scale that peft's configuration gives a layer."
     model, _, inside = layer.partition('.')
     config = configs.get(model) or configs.get('')
-    if not config: return None
+    if not isinstance(config, dict) or not config: return None
     if config.get('use_dora'): raise ValueError(_DORA)
     alphas = config.get('alpha_pattern') or {}
-    hit = next((p for p in alphas if re.match(rf'(.*\.)?({p})$', inside)), None)
+    hit = next((p for p in alphas if fits(p, inside)), None) if isinstance(alphas, dict) else None
     alpha = alphas[hit] if hit else config.get('lora_alpha', rank)
+    if not isinstance(alpha, (int, float)): raise ValueError(f"its alpha is {alpha!r}, not a number")
     return alpha / (rank**.5 if config.get('use_rslora') else rank)
 
-# %% ../nbs/04_lora.ipynb #1da4f299
+# %% ../nbs/04_lora.ipynb #b7c89072
 _WINDOW = re.compile(r'(resnets\.\d+\.conv[12]|samplers\.0\.conv|\.conv_in|\.conv_out)$')
 
 def read_layer(layer:str,    # its diffusers name
@@ -579,13 +687,17 @@ def read_layer(layer:str,    # its diffusers name
                configs:dict, # peft's configurations, if the file has any
               )->Factors:
     "One layer's change, checked."
+    for part, t in parts.items():
+        if part != 'alpha' and (not t.is_floating_point() or t.ndim < 2 or not t.numel()):
+            raise ValueError(f"its '{part}' is {list(t.shape)} of {str(t.dtype)[6:]}, which is no matrix of numbers")
+        if part == 'alpha' and t.numel() != 1: raise ValueError(f"its alpha is {list(t.shape)}, not a number")
     f = factors_from(parts, peft_scale(configs, layer, len(parts.get('down', ' '))))
     if 'down' not in parts and f.down.ndim == 2 and _WINDOW.search(layer):
         f = replace(f, down=f.down.reshape(f.rank, -1, 3, 3))
-    if all(torch.isfinite(t).all() for t in (f.up, f.down)) and math.isfinite(f.scale): return f
+    if all(torch.isfinite(wide(t)).all() for t in (f.up, f.down)) and math.isfinite(f.scale): return f
     raise ValueError("it contains NaN or infinity: the training diverged, or the file is damaged")
 
-# %% ../nbs/04_lora.ipynb #28fc312f
+# %% ../nbs/04_lora.ipynb #ab66167a
 _DERIVED = ('lora_adapter_metadata', 'peft_config', 'format') # about the file's layout: written anew for each file
 
 def load_lora(path,               # a LoRA file in any dialect, or a peft adapter folder
@@ -594,17 +706,19 @@ def load_lora(path,               # a LoRA file in any dialect, or a peft adapte
              )->Lora:
     "Read a LoRA, detecting its dialect by its content."
     path, (tensors, metadata) = Path(path), open_tensors(path)
-    layers, tokens, unknown = sort_tensors(tensors)
+    try: (layers, tokens, unknown), configs = sort_tensors(tensors), peft_configs(metadata)
+    except ValueError as e: raise ValueError(f"'{path.name}': {e}") from e
     if unknown and strict:
         some = ', '.join(unknown[:5]) + (' …' if len(unknown) > 5 else '')
         raise ValueError(f"'{path.name}' has {len(unknown)} keys that no LoRA dialect explains: {some}; "
                          "pass strict=False to leave them out")
     if not layers:
         raise ValueError(f"'{path.name}' holds no LoRA: none of its {len(tensors)} tensors is a layer's factor")
-    factors, configs = {}, peft_configs(metadata)
+    factors = {}
     for k, parts in layers.items():
         try: factors[k] = read_layer(k, parts, configs)
-        except ValueError as e: raise ValueError(f"'{path.name}', module '{k}': {e}") from e
+        except (ValueError, RuntimeError, KeyError) as e: # the last two for parts that do not belong together
+            raise ValueError(f"'{path.name}', module '{k}': {e}") from e
     kept = {k: v for k, v in metadata.items() if k not in _DERIVED}
     return Lora(factors, kept, name or path.stem, tokens, _source(path))
 
@@ -612,10 +726,10 @@ def _source(path):
     file = path if path.is_file() else next(path.glob('adapter_model.*'))
     return {'file': path.name, 'sha256': sha256(file)}
 
-# %% ../nbs/04_lora.ipynb #81e8aac0
+# %% ../nbs/04_lora.ipynb #17458def
 _CROSS = {768: 'sd1', 1024: 'sd2', 2048: 'sdxl'}
 
-def base_family(lora:Lora)->str: # 'sd1', 'sd2', 'sdxl', 'flux', 'sd3', 'qwen' or 'custom'
+def base_family(lora:Lora)->str: # 'sd1', 'sd2', 'sdxl', 'flux', 'flux2', 'sd3', 'qwen', 'wan', 'z_image' or 'custom'
     "The family of bases a LoRA fits, told from its layers' names and shapes."
     if any(k.startswith('transformer.') for k in lora): return _transformer_family(lora)
     if any(k.startswith('text_encoder_2.') for k in lora): return 'sdxl' if '.layers.31.' in ''.join(lora) else 'custom'
@@ -627,11 +741,18 @@ def base_family(lora:Lora)->str: # 'sd1', 'sd2', 'sdxl', 'flux', 'sd3', 'qwen' o
 
 Lora.base_family = property(base_family)
 
-def _transformer_family(lora):
+def _transformer_family(lora): # by the names that only one family has; else by the width, and FLUX's number of blocks
     names = ' '.join(lora)
-    signs = (('single_transformer_blocks', 'flux'), ('img_mlp', 'qwen'), ('txt_mlp', 'qwen'), ('ff_context', 'sd3'),
-             ('attn.add_q_proj', 'sd3'))
-    return next((family for sign, family in signs if sign in names), 'custom')
+    signs = (('to_qkv_mlp_proj', 'flux2'), ('single_transformer_blocks', 'flux'), ('img_mlp', 'qwen'),
+             ('txt_mlp', 'qwen'), ('transformer.blocks.', 'wan'), ('transformer.layers.', 'z_image'))
+    family = next((family for sign, family in signs if sign in names), None)
+    if family: return family
+    inside = re.compile(r'transformer\.transformer_blocks\.(\d+)\.attn2?\.(to|add)_[qkv]')
+    found = [(int(m[1]), f.shape[1]) for k, f in lora.items() if (m := inside.match(k))]
+    numbers, widths = ({x[i] for x in found} for i in (0, 1))
+    if len(widths) == 1 and widths <= {1536, 2432}: return 'sd3'
+    if widths == {3072} and 'add_q_proj' in names: return 'qwen' if max(numbers) > 18 else 'flux'
+    return 'custom'
 
 # %% ../nbs/04_lora.ipynb #eff4de79
 def _diffusers_key(layer, part, xl=False): return f"{layer}.lora_{dict(up='B', down='A')[part]}.weight"

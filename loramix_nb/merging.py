@@ -60,7 +60,7 @@ def shared_modules(loras:list[Lora],
                          "pass missing='skip' to mix what all have, or missing='zero' to count it as no change")
     return [k for k in every if missing == 'zero' or k not in lacking]
 
-# %% ../nbs/06_merging.ipynb #dea654ff
+# %% ../nbs/06_merging.ipynb #d7a89f3d
 def paired(loras:list[Lora],
            weights:list[float],
            missing:str='error', # what a missing layer means: 'error', 'skip' or 'zero'
@@ -90,7 +90,8 @@ def layerwise(fn:Callable,         # (one layer's Factors, their weights, the la
     def layer(k, fs, ws):
         try: return fn(fs, ws, k)
         except ValueError as e: raise ValueError(f"module '{k}': {e}") from e
-    return Lora({k: layer(k, *pair) for k, pair in paired(loras, weights, missing).items()}, name=mixed_name(loras, weights))
+    pairs = paired(loras, weights, missing)
+    return Lora({k: layer(k, *pair) for k, pair in pairs.items()}, name=mixed_name(loras, weights))
 
 # %% ../nbs/06_merging.ipynb #8b8981b5
 def mix(loras:list[Lora],
@@ -359,7 +360,7 @@ def merge_orthogonal(loras:list[Lora],    # the first keeps everything
         return combine(free, ws)
     return layerwise(layer, loras, weights, missing)
 
-# %% ../nbs/06_merging.ipynb #fab4c2d0
+# %% ../nbs/06_merging.ipynb #a6ba4396
 @torch.no_grad()
 def layer_inputs(pipe,              # a pipeline, as diffusers has them
                  prompts:list[str], # what one style is for
@@ -386,7 +387,8 @@ def zip_columns(fs:list[Factors],  # changes of one layer
                 inputs:list=None,  # for each change [samples, in·kh·kw]; every input equally likely if None
                 steps:int=100, lr:float=.01, balance:float=.01)->Tensor: # m [n, in·kh·kw]
     "One coefficient for each column of each change, by gradient steps (ZipLoRA)."
-    U = torch.linalg.qr(torch.cat([f.scale * wide(f.up) for f in fs], 1))[1].split([f.rank for f in fs], 1) # lengths only
+    R = torch.linalg.qr(torch.cat([f.scale * wide(f.up) for f in fs], 1))[1] # only lengths count, and Q keeps them
+    U = R.split([f.rank for f in fs], 1)
     D = [rows(f) for f in fs]
     def acts(i, m): # of Σ_j ΔW_j diag(m_j) on the inputs of style i
         return sum(u @ (d * c if inputs is None else (d * c) @ inputs[i].T) for u, d, c in zip(U, D, m))
@@ -410,7 +412,7 @@ def merge_zip(loras:list[Lora],
              )->Lora:
     "ZipLoRA (Shah et al., 2023), layer by layer: learned coefficients for the columns of each style."
     if min(weights, default=1) < 0: raise ValueError(f"weights {weights}: 'zip' takes none below zero; 'concat' does")
-    if inputs is not None and len(inputs) != len(loras): raise ValueError(f"{len(loras)} LoRAs but {len(inputs)} inputs")
+    if inputs and len(inputs) != len(loras): raise ValueError(f"{len(loras)} LoRAs but {len(inputs)} inputs")
     def layer(fs, ws, name):
         if len(fs) == 1: return scaled(fs[0], ws[0])
         heard = [x[name] for x, l, w in zip(inputs, loras, weights) if name in l and w != 0] if inputs else None
@@ -554,7 +556,7 @@ def merge(recipe:Recipe)->Lora:
     return made.replace(metadata={**agreed, **made.metadata, 'loramix.recipe': json.dumps(how, sort_keys=True),
                                   'loramix.parents': json.dumps([_parent(l) for l in loras], sort_keys=True)})
 
-# %% ../nbs/06_merging.ipynb #627d577c
+# %% ../nbs/06_merging.ipynb #932f7131
 _KEEPS = {'concat': ('the weighted sum', 'sum'), 'svd': ('the nearest of that rank', 'chosen'),
           'factors': ('another sum: squared weights, cross terms', 'equal ranks only'),
           'slerp': ('a sum with other weights', 'sum'), 'karcher': ('a sum with other weights', 'sum'),
@@ -567,7 +569,7 @@ def methods()->str: # a Markdown table
     def row(name, f):
         takes = inspect.signature(f).parameters
         exact, rank = _KEEPS.get(name, ('some of the entries', 'at most the sum'))
-        return (f"| `{name}` | {inspect.getdoc(f).splitlines()[0]} | {exact} | {rank} | {'yes' if 'seed' in takes else ''} | "
-                f"{', '.join(p for p in takes if p not in _COMMON)} |")
+        return (f"| `{name}` | {inspect.getdoc(f).splitlines()[0]} | {exact} | {rank} | "
+                f"{'yes' if 'seed' in takes else ''} | {', '.join(p for p in takes if p not in _COMMON)} |")
     head = ['| method | what it does | result | rank | random | parameters |', '|---|---|---|---|---|---|']
     return '\n'.join(head + [row(*m) for m in METHODS.items()])
