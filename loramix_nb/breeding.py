@@ -11,10 +11,11 @@ __all__ = ['ANSWERS', 'read_lines', 'write_line', 'locked', 'check_name', 'Pool'
            'shares', 'mixes', 'levelled', 'spread', 'Looks', 'Litter', 'breed', 'pieces', 'block_recipe', 'Evolved',
            'evolve', 'Atlas', 'illuminate', 'whole']
 
-# %% ../nbs/12_breeding.ipynb #afd5ddef
+# %% ../nbs/12_breeding.ipynb #5dcc38c3
 import hashlib, json, math, os, secrets, sqlite3, warnings
 from collections.abc import Mapping
 from contextlib import closing, contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import combinations, count, product
 from pathlib import Path
@@ -789,16 +790,22 @@ def spread(span:Span, W, # [m, n] mixes
         chosen.append(int(nearest.argmax()))
     return chosen
 
-# %% ../nbs/12_breeding.ipynb #0c064c7f
+# %% ../nbs/12_breeding.ipynb #a81ca2d5
 class Looks:
     "What mixes paint, in numbers: the mean features of their pictures, from the same prompts and seeds for all."
     def __init__(self, pipe,     # any pipeline that `sampling` paints with
                  prompts:list,
                  seeds:list,     # each prompt is painted with each
-                 read,           # uint8 pictures [N, H, W, 3] -> [N, d]
+                 read,           # uint8 pictures [N, H, W, 3] -> N rows; or name -> such a function, for `looks[name]`
                  steps:int=12, guidance:float=4., batch:int=32):
-        self.pipe, self.read, self.how = pipe, read, dict(steps=steps, guidance=guidance, batch=batch)
-        self.scenes, self.known = list(product(prompts, seeds)), {}
+        self.pipe, self.how = pipe, dict(steps=steps, guidance=guidance, batch=batch)
+        self.readers = read if isinstance(read, dict) else {'': read}
+        self.scenes, self.known, self.which = list(product(prompts, seeds)), {}, next(iter(self.readers))
+
+    def __getitem__(self, which:str)->'Looks': # the same pictures, by another of its readers
+        if which not in self.readers: raise KeyError(f"no reader {which!r}; there are {', '.join(self.readers)}")
+        other = copy(self); other.which = which
+        return other
 
     def paint(self, loras:dict, W)->np.ndarray: # uint8 [m, scenes, H, W, 3]
         "The pictures themselves; W has a row of weights for each mix."
@@ -814,14 +821,17 @@ class Looks:
         "Features of mixes that nobody made. A mix is painted once."
         marks = [l.sha256 for l in loras.values()]
         keys = [tuple(sorted((h, round(float(x), 9)) for h, x in zip(marks, w) if x)) for w in W]
-        fresh = {k: w for k, w in zip(keys, W) if k not in self.known}
-        if fresh: self.known |= zip(fresh, self._look(self.paint(loras, np.stack([np.asarray(w) for w in fresh.values()]))))
-        return np.stack([self.known[k] for k in keys])
+        if fresh := {k: np.asarray(w) for k, w in zip(keys, W) if k not in self.known}:
+            self.known.update(zip(fresh, self._look(self.paint(loras, np.stack(list(fresh.values()))))))
+        return np.stack([self.known[k][self.which] for k in keys])
 
-    def _look(self, pictures): # [m, scenes, H, W, 3] -> [m, d]
-        flat = pictures.reshape(-1, *pictures.shape[2:]); read = np.asarray(self.read(flat), float)
-        if len(read) != len(flat): raise ValueError(f"{len(read)} readings of {len(flat)} pictures: give a row for each")
-        return read.reshape(*pictures.shape[:2], -1).mean(1)
+    def _look(self, pictures): # [m, scenes, H, W, 3] -> for each mix, reader -> [d]
+        flat, read = pictures.reshape(-1, *pictures.shape[2:]), {}
+        for name, f in self.readers.items():
+            if len(x := np.asarray(f(flat), float)) != len(flat):
+                raise ValueError(f"{len(x)} readings of {len(flat)} pictures: give a row for each")
+            read[name] = x.reshape(*pictures.shape[:2], -1).mean(1)
+        return [{n: x[i] for n, x in read.items()} for i in range(len(pictures))]
 
     def __call__(self, loras:list)->np.ndarray: # [n, d]
         "Features of LoRAs."
@@ -861,7 +871,7 @@ def _bent(pool, W, level, method, params, seed): # each child is made
     eye = torch.eye(len(span.names), dtype=torch.float64)
     return Litter(span, eye[:len(names)], eye[len(names):], W, strength)
 
-# %% ../nbs/12_breeding.ipynb #974d295b
+# %% ../nbs/12_breeding.ipynb #6f4d50ab
 def _scores(fitness, by, k, litter, V, names): # V: members first, then children; [rows, columns]
     span, columns = litter.span, []
     D = (torch.cdist(*[torch.as_tensor(by.of_mixes(span.loras, V), dtype=torch.float64)]*2,
@@ -882,11 +892,20 @@ def _liked(votes, names, n): # children that nobody has seen yet stand in the mi
     r = votes.ranking(); liked = dict(zip(r.items, r.strength))
     return np.array([liked.get(x, 0.) for x in names] + [0.]*(n - len(names)))[:n]
 
+def _acceptable(accept, litter, V, n, elders): # places among V; whoever is in the pool has been accepted already
+    children = list(range(n, len(V)))
+    if accept is not None:
+        ok = accept.of_mixes(litter.span.loras, V[n:]) if hasattr(accept, 'of_mixes') else \
+            accept([litter.span.made(v) for v in V[n:]])
+        children = [j for j, x in zip(children, np.asarray(ok, float).reshape(len(children), -1)) if (x > 0).all()]
+    if not children and not elders: raise ValueError("no child was accepted, and elders=False: nobody is left")
+    return (list(range(n)) if elders else []) + children
+
 def _survivors(fitness, D, S, keep): # places, members first
     if fitness == ('novelty',): return most_different(D, keep) # the most novel few may be alike: what counts is variety
     return best(S)[:keep]
 
-# %% ../nbs/12_breeding.ipynb #302e067e
+# %% ../nbs/12_breeding.ipynb #2a27e676
 def breed(pool:Pool,              # changed in place, a line of its journal for each generation; `undo` takes one back
           iterations:int=1,       # generations
           ratios=3,               # how many ratios a pair is mixed at, or the ratios; see `shares`
@@ -901,6 +920,7 @@ def breed(pool:Pool,              # changed in place, a line of its journal for 
           elders:bool=True,       # parents may stay
           limit:int=None,         # candidates looked at; 100,000 if None, and 200 where each has to be made
           nearest:int=3,          # how many neighbours count for novelty
+          accept=None,            # a function of LoRAs or a `Looks`: a child for which it is not above 0 is not kept
           seed:int=0,             # the same call on the same pool gives the same pool
          )->list[dict]: # a row for each generation
     "Cross, choose, keep, again and again."
@@ -916,9 +936,10 @@ def breed(pool:Pool,              # changed in place, a line of its journal for 
         seen = spread(litter.span, litter.new, min(screen, len(litter.new)), litter.old, coarse)
         V = torch.cat([litter.old, litter.new[seen]])
         D, S = _scores(fitness, by, nearest, litter, V, list(pool))
-        from_ = 0 if elders else len(pool)
-        if len(V) - from_ < keep: raise ValueError(f"{len(V) - from_} to choose from, but keep={keep}: take more ratios")
-        kept = [from_ + j for j in _survivors(fitness, D[from_:, from_:], S[from_:], keep)]
+        field = _acceptable(accept, litter, V, len(pool), elders)
+        if accept is None and len(field) < keep:
+            raise ValueError(f"{len(field)} to choose from, but keep={keep}: take more ratios")
+        kept = [field[j] for j in _survivors(fitness, D[field][:, field], S[field], min(keep, len(field)))]
         rows.append({'iteration': i + 1, 'candidates': len(litter.new), 'measured': len(V), **_outcome(D, S, kept)})
         rows[-1]['born'] = _settle(pool, litter, seen, kept, method, params or {}, seed)
     return rows
