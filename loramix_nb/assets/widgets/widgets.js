@@ -43,7 +43,6 @@ async function put(img, seen) {
 }
 
 const percent = v => `${Math.round(v * 100)}%`
-const step = (v, by) => Math.round(v / by) * by
 
 async function copy(text, say) {
   try { await navigator.clipboard.writeText(text); say('copied') }
@@ -63,15 +62,21 @@ function lines(model, signal, say) {
   return [h('button', {type: 'button', class: 'lm-copy', onclick: () => copy(model.get('code'), say)}, 'Copy the Python'), pre]
 }
 
-/** A slider with its name before it and its value behind it. */
-function fader(name, {min = 0, max = 1, by = 0.05, text = percent, words, moved, ...more}) {
-  const out = h('output', {}), input = h('input', {type: 'range', min, max, step: by, 'aria-label': name, ...more,
-    oninput: () => { tell(); moved(step(+input.value, by)) }})
-  const tell = () => {
-    out.textContent = text(+input.value)
-    input.setAttribute('aria-valuetext', words ? words(+input.value) : text(+input.value))
+/** A slider and its value. It takes any hundredth; a key moves it to the next twentieth, with Shift to the next hundredth. */
+function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text = percent, words, moved, ...more}) {
+  const out = h('output', {}), input = h('input', {type: 'range', min, max, step: fine, 'aria-label': name, ...more,
+    oninput: () => to(+input.value, fine)})
+  const show = v => {
+    input.value = v; out.textContent = text(v)
+    input.setAttribute('aria-valuetext', words ? words(v) : text(v))
   }
-  return {input, out, show: v => { if (document.activeElement !== input || +input.value !== v) input.value = v; tell() }}
+  const to = (v, by) => { const w = +Math.min(Math.max(Math.round(v / by) * by, min), max).toFixed(4); show(w); moved(w) }
+  input.addEventListener('keydown', e => {
+    const way = {ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1}[e.key], by = e.shiftKey ? fine : coarse
+    if (way) { e.preventDefault(); e.stopPropagation(); to(+input.value + way * by, by) } // a notebook has other plans for these keys
+    else if (['Home', 'End', 'PageUp', 'PageDown'].includes(e.key)) e.stopPropagation()
+  })
+  return {input, out, show}
 }
 
 /** What every studio has: a picture on the right; on the left prompt, seed, the controls, and what can be done with it. */
@@ -112,7 +117,7 @@ const swatch = (model, i) => h('i', {class: 'lm-swatch', style: `background:${mo
 function alpha(model, root, signal) {
   const [a, b] = model.get('names')
   const words = v => `${percent(1 - v)} ${a}, ${percent(v)} ${b}`
-  const f = fader(`From ${a} to ${b}`, {class: 'lm-alpha-range', words, text: v => v.toFixed(2),
+  const f = fader(`From ${a} to ${b}`, {class: 'lm-alpha-range', fine: 0.05, words, text: v => v.toFixed(2),
     moved: v => set(model, {at: [v]})})
   follow(model, signal, ['at'], () => f.show(model.get('at')[0]))
   studio(model, root, signal, `From ${a} to ${b}`, h('div', {class: 'lm-control'},
@@ -210,7 +215,177 @@ function board(model, root, signal) {
   studio(model, root, signal, `Mixing board of ${names.join(', ')}`, h('div', {class: 'lm-control'}, rows, flat))
 }
 
-const kinds = {alpha, triangle, board}
+/** Move the focus among buttons with the arrow keys, as in a grid of pictures. */
+function roam(box, of) {
+  box.addEventListener('keydown', e => {
+    const all = [...box.querySelectorAll(of)], at = all.indexOf(document.activeElement)
+    if (at < 0) return
+    const wide = all.filter(b => b.offsetTop === all[0].offsetTop).length
+    const next = {ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + wide, ArrowUp: at - wide, Home: 0, End: all.length - 1}[e.key]
+    if (next === undefined) return
+    e.preventDefault(); e.stopPropagation()
+    if (all[next]) { all[next].focus(); all[next].click() }
+  })
+}
+
+function thumb({png, mark, words}) {
+  const img = h('img', {alt: words || '', width: 72, height: 72})
+  put(img, {png, mark, words})
+  return img
+}
+
+function sweep(model, root, signal) {
+  const img = h('img', {class: 'lm-picture', alt: '', width: 288, height: 288}), words = h('figcaption', {})
+  follow(model, signal, ['seen'], () => { put(img, model.get('seen')); words.textContent = model.get('seen').words || '' })
+  const filters = Object.entries(model.get('facets')).map(([k, values]) => {
+    const s = h('select', {'data-column': k, onchange: () => set(model, {wanted: {...model.get('wanted'), [k]: s.value}})},
+      h('option', {value: ''}, 'any'), values.map(v => h('option', {value: v}, v)))
+    follow(model, signal, ['wanted'], () => { s.value = model.get('wanted')[k] || '' })
+    return h('label', {}, k, s)
+  })
+  const box = h('div', {class: 'lm-thumbs', role: 'listbox', 'aria-label': 'The pictures of the sweep'})
+  const mark_picked = () => box.querySelectorAll('button').forEach(b => {
+    const on = +b.dataset.i === model.get('picked')
+    b.setAttribute('aria-selected', on); b.tabIndex = on ? 0 : -1
+  })
+  follow(model, signal, ['thumbs'], () => {
+    const had = box.contains(document.activeElement)
+    box.replaceChildren(...model.get('thumbs').map(t => h('button', {type: 'button', role: 'option', 'data-i': t.i, title: t.words,
+      onclick: () => set(model, {picked: t.i})}, thumb(t))))
+    mark_picked()
+    if (had && box.querySelector('[tabindex="0"]')) box.querySelector('[tabindex="0"]').focus()
+  })
+  follow(model, signal, ['picked'], mark_picked)
+  roam(box, 'button')
+  const turn = by => set(model, {page: Math.min(Math.max(model.get('page') + by, 0), model.get('pages') - 1)})
+  const back = h('button', {type: 'button', class: 'lm-back', 'aria-label': 'earlier pictures', onclick: () => turn(-1)}, '‹')
+  const on = h('button', {type: 'button', class: 'lm-on', 'aria-label': 'later pictures', onclick: () => turn(1)}, '›')
+  const page = h('span', {class: 'lm-page'})
+  follow(model, signal, ['page', 'pages'], () => {
+    page.textContent = `page ${model.get('page') + 1} of ${model.get('pages')}`
+    back.disabled = !model.get('page'); on.disabled = model.get('page') >= model.get('pages') - 1
+  })
+  const say = text => model.set('note', text), [button, pre] = lines(model, signal, say)
+  root.append(h('section', {class: 'lm lm-sweep', role: 'group', 'aria-label': 'A sweep'},
+    h('div', {class: 'lm-left'}, h('div', {class: 'lm-filters'}, filters), box,
+      h('div', {class: 'lm-buttons'}, back, page, on, button), pre, note(model, signal)),
+    h('figure', {}, img, words)))
+}
+
+function survey(model, root, signal) {
+  const side = name => {
+    const img = h('img', {class: 'lm-picture', alt: `the picture on the ${name}`, width: 288, height: 288})
+    return {img, button: h('button', {type: 'button', class: `lm-${name}`, 'aria-label': `The ${name} one`, onclick: () => answer(name)}, img)}
+  }
+  const answer = a => { if (model.get('pair').left) model.send({do: 'answer', answer: a, turn: model.get('pair').turn}) }
+  const undo = () => model.send({do: 'undo'})
+  const left = side('left'), right = side('right'), progress = h('progress', {max: 1, value: 0}), count = h('span', {class: 'lm-count'})
+  const result = h('pre', {class: 'lm-result', hidden: true, tabindex: 0, 'aria-label': 'What the answers say'})
+  const pictures = h('div', {class: 'lm-pair'}, left.button, right.button)
+  const section = h('section', {class: 'lm lm-survey', role: 'group', tabindex: 0, 'aria-label':
+    `${model.get('question')} Left and right arrow choose a side, down is a tie, S skips, Z takes the last answer back`},
+    h('div', {class: 'lm-left'}, h('strong', {class: 'lm-question'}, model.get('question')), pictures, result,
+      h('div', {class: 'lm-buttons'},
+        h('button', {type: 'button', class: 'lm-tie', onclick: () => answer('tie')}, 'Neither more than the other ↓'),
+        h('button', {type: 'button', class: 'lm-skip', onclick: () => answer('skip')}, 'Skip (S)'),
+        h('button', {type: 'button', class: 'lm-undo', onclick: undo}, 'Take back (Z)'), progress, count),
+      note(model, signal)))
+  section.addEventListener('keydown', e => {
+    if (e.repeat || e.ctrlKey || e.metaKey || e.altKey) return
+    const act = {ArrowLeft: () => answer('left'), ArrowRight: () => answer('right'), ArrowDown: () => answer('tie'),
+      s: () => answer('skip'), z: undo}[e.key.length === 1 ? e.key.toLowerCase() : e.key]
+    if (!act) return
+    e.preventDefault(); e.stopPropagation(); act()
+  })
+  follow(model, signal, ['pair', 'total', 'result'], () => {
+    const {left: l, right: r, turn, done} = model.get('pair'), total = model.get('total')
+    if (l) { put(left.img, {png: l, words: left.img.alt || 'the picture on the left'}); put(right.img, {png: r, words: right.img.alt || 'the picture on the right'}) }
+    progress.max = total; progress.value = done; count.textContent = `${done} of ${total}`
+    section.dataset.turn = turn; section.dataset.done = done
+    pictures.hidden = !l; result.hidden = !!l; result.textContent = model.get('result')
+  })
+  root.append(section)
+}
+
+function pool(model, root, signal) {
+  const box = h('div', {class: 'lm-cards', role: 'listbox', 'aria-multiselectable': true, 'aria-label': 'The LoRAs of the pool'})
+  const toggle = n => { const s = model.get('selected'); set(model, {selected: s.includes(n) ? s.filter(x => x !== n) : [...s, n]}) }
+  const known = new Map() // name -> card, so that a picture that arrives does not take the focus away
+  const draw = () => {
+    const cards = model.get('cards'), chosen = model.get('selected')
+    for (const n of [...known.keys()]) if (!cards.some(c => c.name === n)) { known.get(n).button.remove(); known.delete(n) }
+    for (const c of cards) {
+      if (!known.has(c.name)) {
+        const img = h('img', {alt: '', width: 96, height: 96}), from = h('small', {})
+        known.set(c.name, {img, from, button: h('button', {type: 'button', role: 'option', 'data-name': c.name, onclick: () => toggle(c.name)}, img, h('b', {}, c.name), from)})
+      }
+      const k = known.get(c.name), order = chosen.indexOf(c.name)
+      if (c.mark && k.img.dataset.mark !== c.mark) put(k.img, {...c, words: `what ${c.name} paints`, stage: 'full'})
+      k.from.textContent = c.descent
+      k.button.setAttribute('aria-selected', order >= 0)
+      if (box.children[cards.indexOf(c)] !== k.button) box.insertBefore(k.button, box.children[cards.indexOf(c)] || null)
+    }
+    for (const b of needs) b.disabled = !chosen.length
+    mixing.replaceChildren(chosen.length > 1 ? `Mix ${chosen.join(' + ')}` : 'Select two or more to mix them')
+    mix.disabled = share.input.disabled = chosen.length < 2
+    share.out.textContent = chosen.length === 2 ? `${percent(1 - share.input.value)} ${chosen[0]}, ${percent(+share.input.value)} ${chosen[1]}` : 'in equal parts'
+  }
+  const act = (label, message, cls) => h('button', {type: 'button', class: cls, onclick: () => model.send(message())}, label)
+  const name = h('input', {type: 'text', class: 'lm-name', 'aria-label': 'New name', placeholder: 'new name'})
+  const rename = act('Rename', () => ({do: 'rename', old: model.get('selected')[0], new: name.value}), 'lm-rename')
+  const remove = act('Remove', () => ({do: 'remove'}), 'lm-remove'), keep = act('Keep only these', () => ({do: 'keep'}), 'lm-keep')
+  const needs = [rename, remove, keep], mixing = h('span', {class: 'lm-mixing'})
+  const share = fader('Share of the second', {coarse: 0.1, text: percent, moved: () => draw(), class: 'lm-share'})
+  share.show(0.5)
+  const mix = act('Mix', () => { const n = model.get('selected').length, t = +share.input.value
+    return {do: 'mix', weights: n === 2 ? [+(1 - t).toFixed(4), t] : Array(n).fill(+(1 / n).toFixed(4))} }, 'lm-mix')
+  const prompt = h('input', {type: 'text', class: 'lm-prompt', onchange: () => set(model, {prompt: prompt.value})})
+  const seed = h('input', {type: 'number', class: 'lm-seed', min: 0, max: 2147483647, step: 1,
+    onchange: () => { if (seed.checkValidity() && seed.value) set(model, {seed: +seed.value}) }})
+  follow(model, signal, ['prompt', 'seed'], () => { prompt.value = model.get('prompt'); seed.value = model.get('seed') })
+  const file = h('input', {type: 'file', multiple: true, class: 'lm-file', accept: '.safetensors,.pt,.bin', onchange: () => take(file.files)})
+  const take = async files => { for (const f of files) model.send({do: 'drop', name: f.name}, undefined, [await f.arrayBuffer()]) }
+  const tree = h('img', {class: 'lm-tree', alt: 'The family tree of the pool'}), say = text => model.set('note', text)
+  follow(model, signal, ['tree'], () => put(tree, {png: model.get('tree'), words: 'The family tree of the pool'}))
+  const [button, pre] = lines(model, signal, say)
+  const section = h('section', {class: 'lm lm-pool', role: 'group', 'aria-label': 'A pool of LoRAs'},
+    h('div', {class: 'lm-left'}, h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', seed)), box,
+      h('div', {class: 'lm-mixer'}, mixing, share.input, share.out, mix),
+      h('div', {class: 'lm-buttons'}, name, rename, remove, keep,
+        act('Undo', () => ({do: 'undo'}), 'lm-undo'), act('Redo', () => ({do: 'redo'}), 'lm-redo'), h('label', {class: 'lm-take'}, 'Take in files', file)),
+      h('div', {class: 'lm-buttons'}, button), pre, note(model, signal),
+      h('details', {}, h('summary', {}, 'the family tree'), tree)))
+  section.addEventListener('dragover', e => { e.preventDefault(); section.classList.add('lm-over') })
+  section.addEventListener('dragleave', () => section.classList.remove('lm-over'))
+  section.addEventListener('drop', e => { e.preventDefault(); section.classList.remove('lm-over'); take(e.dataTransfer.files) })
+  box.addEventListener('keydown', e => {
+    const all = [...box.children], at = all.indexOf(document.activeElement), to = {ArrowRight: at + 1, ArrowLeft: at - 1}[e.key]
+    if (at < 0 || to === undefined) return
+    e.preventDefault(); e.stopPropagation(); if (all[to]) all[to].focus()
+  })
+  follow(model, signal, ['cards', 'selected'], draw)
+  root.append(section)
+}
+
+function transfer(model, root, signal) {
+  const names = model.get('names'), can = model.get('has')
+  const at = (i, v) => { const a = [...model.get('at')]; a[i] = v; set(model, {at: a}) }
+  const keeps = ['change', 'its look', 'its lines'].map((what, i) => fader(['How much is changed', 'How much of the look of the photo is kept',
+    'How strictly its lines are kept'][i], {class: `lm-keep-${i}`, disabled: !can[i], title: can[i] ? null : ['', 'needs an IP-Adapter', 'needs a ControlNet'][i], moved: v => at(i, v)}))
+  const styles = names.map((n, i) => fader(`Strength of ${n}`, {class: 'lm-strength', moved: v => at(3 + i, v)}))
+  follow(model, signal, ['at'], () => { const a = model.get('at'); keeps.forEach((f, i) => f.show(a[i])); styles.forEach((f, i) => f.show(a[3 + i])) })
+  const photo = h('select', {class: 'lm-photo', onchange: () => set(model, {photo: photo.value})}, model.get('photos').map(n => h('option', {value: n}, n)))
+  const before = h('img', {class: 'lm-before', alt: '', width: 96, height: 96})
+  follow(model, signal, ['photo'], () => { photo.value = model.get('photo') })
+  follow(model, signal, ['before'], () => put(before, {png: model.get('before'), words: `the photo ${model.get('photo')}`}))
+  const cell = (f, what) => h('div', {class: 'lm-cell'}, h('span', {}, what), f.input, f.out)
+  studio(model, root, signal, 'A photo in other styles', h('div', {class: 'lm-control'},
+    h('div', {class: 'lm-scene'}, before, h('label', {}, 'Photo', photo)),
+    h('div', {class: 'lm-style'}, cell(keeps[0], 'change'), cell(keeps[1], 'its look'), cell(keeps[2], 'its lines')),
+    h('div', {class: 'lm-style'}, styles.map((f, i) => cell(f, names[i])))))
+}
+
+const kinds = {alpha, triangle, board, sweep, survey, pool, transfer}
 
 export default {
   render({model, el}) {
