@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['JOBS', 'job', 'parser', 'run_job', 'overview', 'main', 'weighted', 'mix', 'convert', 'inspect', 'data', 'latents',
-           'read_config', 'train', 'sweep', 'judge', 'score', 'report', 'demo']
+           'read_config', 'train', 'sweep', 'judge', 'score', 'breed', 'report', 'demo']
 
 # %% ../nbs/15_cli.ipynb #5e11cb68
 import difflib, json, sys
@@ -88,7 +88,7 @@ def _loras(args, least=1): # (paths, weights); a missing file is told before any
     if lost := [p for p in paths if not Path(p).exists()]: raise FileNotFoundError(f"no file '{lost[0]}'")
     return list(paths), list(weights)
 
-# %% ../nbs/15_cli.ipynb #5f52df7b
+# %% ../nbs/15_cli.ipynb #f46af6ce
 def _numbers(**kw): return {k: v for k, v in kw.items() if v is not None} # what was typed, and not the defaults
 
 @job('loramix mix a.safetensors:0.3 b.safetensors:0.7 -o c.safetensors',
@@ -101,7 +101,7 @@ def mix(*loras:str,           # files, each with its weight after a colon
         density:float=None,   # share of entries kept, for methods that drop some
         recipe:str='',        # a JSON or YAML file instead of all this
         seed:int=0,           # for methods that draw random numbers
-        missing:Annotated[str, 'what a layer that only some have means', {'choices': ('error', 'skip', 'zero')}]='error',
+        missing:Annotated[str, 'a layer that only some have', {'choices': ('error', 'skip', 'zero')}]='error',
         format:Annotated[str, 'of the file', {'choices': ('diffusers', 'kohya')}]='diffusers',
         dtype:str=None,       # fp32, fp16 or bf16; as the inputs are if not given
        )->dict:
@@ -144,9 +144,10 @@ def inspect(lora:str,         # a LoRA file in any dialect, or a peft adapter fo
             'dtype': str(next(iter(found.values())).up.dtype)[6:], 'metadata': dict(found.metadata),
             'blocks': {k: round(v, 4) for k, v in block_norms(found).items()}}
 
-# %% ../nbs/15_cli.ipynb #5d6eb876
-@job('loramix data my_paintings -o collection.jsonl', 'loramix data paintings --caption "{title}, oil on canvas" --test .1')
-def data(source:str,                   # a folder: one folder of pictures per style, or pictures with captions beside them
+# %% ../nbs/15_cli.ipynb #de1e3c77
+@job('loramix data my_paintings -o collection.jsonl',
+     'loramix data paintings --caption "{title}, oil on canvas" --test .1')
+def data(source:str,                   # one folder of pictures per style, or pictures with captions beside them
          out:str='',                   # the list to write; SOURCE/paintings.jsonl if not given
          caption:str=None,             # a template with {style} {title} {artist} {year} {text}
          val:float=.1,                 # share held back from training
@@ -251,7 +252,7 @@ def sweep(*loras:str,                # one file, or two, three, ...
     made.grid().save(sheet)
     return {'folder': out, 'pictures': len(made), 'grid': str(sheet)}
 
-# %% ../nbs/15_cli.ipynb #2d8807b7
+# %% ../nbs/15_cli.ipynb #3147858e
 @job('loramix judge collection.jsonl -o judge')
 def judge(collection:str,        # what `loramix data` wrote, with pictures held back (val)
           out:str='judge',       # folder
@@ -273,7 +274,7 @@ def judge(collection:str,        # what `loramix data` wrote, with pictures held
 
 @job('loramix score sweep --judge judge')
 def score(sweep:str,             # folder that `loramix sweep` wrote
-          judge:str='',          # folder that `loramix judge` wrote; the package's judge of the painter's eras if not given
+          judge:str='',          # folder that `loramix judge` wrote; the package's judge of eras if not given
           key:str='judge',       # name of the columns in sweep.jsonl
          )->dict:
     "Let a judge look at every picture of a sweep."
@@ -284,14 +285,34 @@ def score(sweep:str,             # folder that `loramix sweep` wrote
     rows = classifier.score(sweep, classifier.Judge.load(judge or asset('judge')), key)
     return {'file': str(Path(sweep)/'sweep.jsonl'), 'pictures': len(rows)}
 
-# %% ../nbs/15_cli.ipynb #80fec9a6
+# %% ../nbs/15_cli.ipynb #0d1f5895
+@job('loramix breed a.safetensors b.safetensors c.safetensors --pool pool --iterations 3 --keep 8')
+def breed(*loras:str,            # files to take into the pool first
+          pool:str='pool',       # folder; made where it is missing
+          iterations:int=1,      # generations
+          ratios:int=3,          # ratios that each pair is mixed at
+          keep:int=8,            # members after each generation
+          of:str='2',            # 2 for pairs, 2,3 for pairs and triples
+          method:str='concat',   # a name in merging.METHODS
+          seed:int=0,            # the same call on the same pool gives the same pool
+         )->dict:
+    "Cross the LoRAs of a pool and keep the most different, generation after generation."
+    from loramix_nb import breeding
+    paths = _loras(loras)[0] if loras else []
+    home = breeding.Pool(pool)
+    home.load(*paths)
+    rows = breeding.breed(home, iterations, ratios, keep, of=tuple(_list(of, int)), method=method, seed=seed)
+    return {'pool': pool, 'members': list(home), 'candidates': sum(r['candidates'] for r in rows)}
+
+# %% ../nbs/15_cli.ipynb #df5eb59a
 @job('loramix report runs/demo')
 def report(run:str, # folder of a demo that has run
           )->dict:
     "Write the page of a run again: curves, grids and tables, complete in itself."
     from loramix_nb.analysis import report_html
     from loramix_nb.core import Run
-    if not (Path(run)/'run.json').exists(): raise FileNotFoundError(f"no run in '{run}': loramix demo --out '{run}' makes one")
+    if not (Path(run)/'run.json').exists():
+        raise FileNotFoundError(f"no run in '{run}': loramix demo --out '{run}' makes one")
     return {'file': str(report_html(Run(run)))}
 
 @job('loramix demo', 'loramix demo --first-minute', 'loramix demo --folder my_styles --out runs/mine')

@@ -6,7 +6,7 @@
 __all__ = ['FIRST_MINUTE', 'Plan', 'prompts', 'mixes', 'peak_rss_mb', 'quick', 'Demo', 'deal', 'with_trips', 'painters_sets',
            'folder_sets', 'judge_of', 'look', 'report', 'everything']
 
-# %% ../nbs/14_demo.ipynb #78b10290
+# %% ../nbs/14_demo.ipynb #0a481d1c
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from .analysis import figures, report_html
 from .classifier import Judge, Opened, calibration_error, painted, round_trip, score, train_judge
-from .core import Run, asset, load_base, read_json, read_jsonl, sha256, write_json
+from .core import Run, alone_in, asset, load_base, read_json, read_jsonl, sha256, write_json
 from .data import Paintings, paint_collection
 from .latents import Shards, precompute
 from .lora import load_lora
@@ -198,15 +198,16 @@ def report(demo)->Path: # report.html
     write_json(demo.run/'report.json', fig)
     return report_html(demo.run)
 
-# %% ../nbs/14_demo.ipynb #98635487
+# %% ../nbs/14_demo.ipynb #296be20e
 def everything(demo)->Path: # report.html
-    "All steps in order; those that are done are not done again."
-    demo.step('collection', demo.collect)
-    demo.step('shards', demo.precompute)
-    for s in demo.styles: demo.step(f'lora_{s}', lambda: demo.train(s))
-    demo.step('sweep', demo.paint)
-    demo.step('judge', lambda: judge_of(demo))
-    demo.step('scores', lambda: look(demo))
-    return report(demo)
+    "All steps in order; those that are done are not done again. A second process is refused."
+    with alone_in(demo.run.folder):
+        demo.step('collection', demo.collect)
+        demo.step('shards', demo.precompute)
+        for s in demo.styles: demo.step(f'lora_{s}', lambda: demo.train(s))
+        demo.step('sweep', demo.paint)
+        demo.step('judge', lambda: judge_of(demo))
+        demo.step('scores', lambda: look(demo))
+        return report(demo)
 
 Demo.__call__ = everything
