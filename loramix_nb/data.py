@@ -294,7 +294,7 @@ def examine_all(files:list, # paths
             else: problems.append({'path': str(f), 'reason': facts})
     return good, problems
 
-# %% ../nbs/02_data.ipynb #f57acc65
+# %% ../nbs/02_data.ipynb #f4a56864
 def difficult_folder(folder, # made where it is missing
                      style='impressionism', # of `ERAS`
                      seed:int=0, # another seed, other pictures
@@ -307,13 +307,13 @@ def difficult_folder(folder, # made where it is missing
     ims[1].transpose(Image.Transpose.ROTATE_90).save(folder/'turned.jpg', quality=95, exif=exif)
     ims[2].convert('CMYK').save(folder/'inks.jpg', quality=95)
     ims[3].convert('L').save(folder/'grey.png')
-    Image.fromarray(np.asarray(ims[4].convert('L')).astype(np.uint16)*257).save(folder/'grey_16bit.png')
+    Image.fromarray(np.asarray(ims[4].convert('L')).astype(np.uint16)*257).save(folder/'grey16.png')
     ims[5].quantize(64).save(folder/'palette.png')
     clear = ims[6].convert('RGBA'); clear.putalpha(Image.linear_gradient('L').resize(clear.size))
     clear.save(folder/'transparent.png')
     ims[7].save(folder/'moving.gif', save_all=True, append_images=[ims[8]])
-    ims[9].save(folder/'called_jpg.jpg', 'PNG')
-    ims[0].resize((144, 108)).save(folder/'saved_again.jpg', quality=60)
+    ims[9].save(folder/'misnamed.jpg', 'PNG')
+    ims[0].resize((144, 108)).save(folder/'resaved.jpg', quality=60)
     _bad_files(folder, plain, (folder/'grey.png').read_bytes(), ims[10:])
     return folder
 
@@ -485,7 +485,7 @@ def show(self:Paintings, n:int=8, # pictures per style
         for c, p in enumerate(row[:n]): sheet.paste(square(p.open(), size), (c*size, top + 16))
     return sheet
 
-# %% ../nbs/02_data.ipynb #ebe8d713
+# %% ../nbs/02_data.ipynb #d7855b81
 @patch
 def show_batch(self:Paintings, max_n:int=9, # pictures, at most
                split:str=None, # only of this one
@@ -494,7 +494,7 @@ def show_batch(self:Paintings, max_n:int=9, # pictures, at most
                ncols:int=3, # in a row
               )->Image.Image:
     "Some paintings with their captions and sides."
-    rows = sorted((p for p in self if split in (None, p.split)), key=lambda p: lot(p, seed))[:max_n]
+    rows = sorted((p for p in self if split in (None, p.split)), key=lambda p: lot(p, f'show {seed}'))[:max_n]
     sheet = Image.new('RGB', (min(ncols, len(rows))*2*size, -(-len(rows)//ncols)*(size + 4)), 'white')
     for i, p in enumerate(rows):
         x, y = i%ncols*2*size, i//ncols*(size + 4)
