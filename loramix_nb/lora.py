@@ -11,7 +11,7 @@ __all__ = ['DTYPES', 'Factors', 'wide', 'rows', 'Lora', 'inner', 'norm', 'cosine
            'file_metadata', 'write_safetensors', 'save_lora', 'layers', 'misfits', 'architecture', 'bake', 'extract',
            'block_of', 'block_norms', 'summary', 'plot_lora']
 
-# %% ../nbs/04_lora.ipynb #5448f966
+# %% ../nbs/04_lora.ipynb #02c99811
 import hashlib, json, math, re, zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 from safetensors import SafetensorError, safe_open
-from .core import atomic_path, sha256
+from .core import atomic_path, sha256, write_json
 
 # %% ../nbs/04_lora.ipynb #ef634277
 @dataclass(frozen=True, eq=False)
@@ -607,9 +607,11 @@ def diffusers_names(tensors:dict)->dict: # key -> Tensor
     except Exception as e: # a KeyError or an AssertionError, mostly, for a layer that is not whole
         raise ValueError(f"diffusers' {name} does not understand it ({type(e).__name__}: {str(e)[:200]})") from e
 
-# %% ../nbs/04_lora.ipynb #8b0cf38a
+# %% ../nbs/04_lora.ipynb #a6166cb4
 def _named(tensors): # numbered keys get names; a plain list holds up, down, up, down …; other keys stay as they are
-    if 0 in tensors: tensors = {f'unet:{i//2}:' + ('down' if i % 2 else 'up'): t for i, t in tensors.items()}
+    if 0 in tensors: # the layers of a text encoder are all of one width
+        model = 'text_encoder' if len({len(t) for i, t in tensors.items() if i % 2 == 0 and t.ndim}) == 1 else 'unet'
+        tensors = {f'{model}:{i//2}:' + ('down' if i % 2 else 'up'): t for i, t in tensors.items()}
     for model in ('unet', 'text_encoder'):
         ups = [tensors[k] for i in range(len(tensors)) if (k := f'{model}:{i}:up') in tensors]
         for i, name in enumerate(numbered_names([len(t) for t in ups], model) if ups else []):
@@ -754,7 +756,7 @@ def _transformer_family(lora): # by the names that only one family has; else by 
     if widths == {3072} and 'add_q_proj' in names: return 'qwen' if max(numbers) > 18 else 'flux'
     return 'custom'
 
-# %% ../nbs/04_lora.ipynb #eff4de79
+# %% ../nbs/04_lora.ipynb #31b0a4a2
 def _diffusers_key(layer, part, xl=False): return f"{layer}.lora_{dict(up='B', down='A')[part]}.weight"
 
 def _kohya_key(layer, part, xl=False): # xl: with SDXL's two text encoders and its block numbers
@@ -764,7 +766,9 @@ def _kohya_key(layer, part, xl=False): # xl: with SDXL's two text encoders and i
     if xl and model == 'unet': name = to_ldm(name)
     return f"lora_{home}_{name.replace('.', '_')}." + (part if part == 'alpha' else f'lora_{part}.weight')
 
-_KEY = {'diffusers': _diffusers_key, 'kohya': _kohya_key}
+def _peft_key(layer, part, xl=False): return 'base_model.model.' + _diffusers_key(layer.partition('.')[2], part)
+
+_KEY = {'diffusers': _diffusers_key, 'kohya': _kohya_key, 'peft': _peft_key}
 
 def _cast(t, dtype, layer): # to the file's dtype; a value that does not fit is an error
     out = t if dtype is None else t.to(dtype)
@@ -784,9 +788,9 @@ def file_tensors(lora:Lora, format:str='diffusers', dtype:torch.dtype|None=None)
     token = 'lora_embedding.{}' if format == 'diffusers' else 'bundle_emb.{}.string_to_param.*'
     return {**out, **{token.format(k): t.contiguous() for k, t in lora.embeddings.items()}}
 
-# %% ../nbs/04_lora.ipynb #6da7cb6d
+# %% ../nbs/04_lora.ipynb #38309ac5
 _SPEC = {'sd1': ('sd_v1', 'stable-diffusion-v1/lora'), 'sd2': ('sd_v2', 'stable-diffusion-v2-512/lora'),
-         'sdxl': ('sdxl_base_v1-0', 'stable-diffusion-xl-v1-base/lora')}
+         'sdxl': ('sdxl_base_v1-0', 'stable-diffusion-xl-v1-base/lora'), 'flux': ('flux1', 'flux-1-dev/lora')}
 
 def _peft_metadata(lora): # one peft configuration a model: the commonest rank and alpha, and patterns for the others
     out = {}
@@ -809,12 +813,12 @@ def file_metadata(lora:Lora, format:str='diffusers')->dict: # str -> str
     "What a LoRA file says about itself."
     version, architecture = _SPEC.get(base_family(lora), ('', ''))
     spec = {'ss_base_model_version': version, 'modelspec.architecture': architecture, 'modelspec.title': lora.name,
-            'modelspec.sai_model_spec': '1.0.0'}
+            'modelspec.implementation': 'diffusers' if architecture else '', 'modelspec.sai_model_spec': '1.0.0'}
     spec = {k: v for k, v in spec.items() if v and k not in lora.metadata}
-    written = _peft_metadata(lora) if format == 'diffusers' else _kohya_metadata(lora)
+    written = {'diffusers': _peft_metadata, 'kohya': _kohya_metadata, 'peft': lambda lora: {}}[format](lora)
     return {**lora.metadata, **spec, **written, 'format': 'pt'}
 
-# %% ../nbs/04_lora.ipynb #dbb668c9
+# %% ../nbs/04_lora.ipynb #bc563db8
 _ST = {torch.float64: 'F64', torch.float32: 'F32', torch.float16: 'F16', torch.bfloat16: 'BF16', torch.int64: 'I64',
        torch.float8_e4m3fn: 'F8_E4M3', torch.float8_e5m2: 'F8_E5M2'}
 DTYPES = {'float32': torch.float32, 'fp32': torch.float32, 'float16': torch.float16, 'fp16': torch.float16,
@@ -835,16 +839,28 @@ def write_safetensors(tensors:dict, metadata:dict, path)->Path:
     return Path(path)
 
 def save_lora(lora:Lora,
-              path,                         # the file to write; replaced only when the new one is complete
-              format:str='diffusers',       # 'diffusers' or 'kohya'
+              path,                         # the file to write (for 'peft' a folder); replaced only when the new one is complete
+              format:str='diffusers',       # 'diffusers', 'kohya' or 'peft'
               dtype:str|torch.dtype=None,   # 'fp32', 'fp16', 'bf16'; as the factors are if None
              )->Path:
     "Write a LoRA that diffusers, peft, kohya's tools, A1111 and ComfyUI read; identical bytes for an identical LoRA."
-    if format not in _KEY: raise ValueError(f"unknown LoRA format '{format}'; there are {' and '.join(_KEY)}")
+    if format not in _KEY: raise ValueError(f"unknown LoRA format '{format}'; there are {', '.join(_KEY)}")
     if not lora: raise ValueError(f"'{lora.name}' has no modules: there is nothing to save to '{path}'")
     if isinstance(dtype, str) and dtype not in DTYPES:
         raise ValueError(f"unknown dtype '{dtype}'; there are {', '.join(DTYPES)}")
-    return write_safetensors(file_tensors(lora, format, DTYPES.get(dtype, dtype)), file_metadata(lora, format), path)
+    tensors = file_tensors(lora, format, DTYPES.get(dtype, dtype))
+    if format == 'peft': return _save_peft(lora, tensors, Path(path))
+    return write_safetensors(tensors, file_metadata(lora, format), path)
+
+def _save_peft(lora, tensors, folder):
+    if len(models := {k.partition('.')[0] for k in lora}) > 1:
+        raise ValueError(f"a peft folder is for one model, and '{lora.name}' is for {' and '.join(sorted(models))}")
+    flat = json.loads(_peft_metadata(lora)['lora_adapter_metadata'])
+    config = {k.partition('.')[2]: v for k, v in flat.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_safetensors(tensors, file_metadata(lora, 'peft'), folder/'adapter_model.safetensors')
+    write_json(folder/'adapter_config.json', {'peft_type': 'LORA', 'bias': 'none', **config})
+    return folder
 
 # %% ../nbs/04_lora.ipynb #50d1e8a7
 def layers(models)->dict: # layer name -> module; `models` is a pipeline, or {'unet': model, …}
@@ -921,7 +937,7 @@ def extract(tuned,         # a pipeline, or {'unet': model, …}, after training
         kept[k] = round(min(float(S[:rank].square().sum() / D.square().sum()), 1.), 6)
     return Lora(found, {'loramix.energy_kept': json.dumps(kept, sort_keys=True)}, 'extracted')
 
-# %% ../nbs/04_lora.ipynb #7551dfae
+# %% ../nbs/04_lora.ipynb #ff552b78
 def block_of(name:str)->str: # 'unet.down_blocks.1', 'unet.mid_block', 'text_encoder' …
     "The part of the network that a layer belongs to."
     model, *path = name.split('.')
@@ -941,6 +957,7 @@ def summary(lora:Lora)->str: # a Markdown table
     alphas, ranks = {round(f.alpha, 4) for f in lora.values()}, set(lora.ranks)
     head = (f"**{lora.name or 'LoRA'}**: {base_family(lora)}, {len(lora)} modules, rank {some(ranks)}, "
             f"alpha {some(alphas)}, {'/'.join(lora.dtypes)}, ‖ΔW‖ = {total:.3g}")
+    if kept := energy_kept(lora): head += f"; cut, and its worst layer kept {min(kept.values()):.1%} of its energy"
     table = [f"| {b} | {count[b]} | {n:.3g} | {n**2 / max(total**2, 1e-300):.1%} |"
              for b, n in block_norms(lora).items()]
     return '\n'.join([head, '', '| block | modules | ‖ΔW‖ | share of ‖ΔW‖² |', '|---|---:|---:|---:|', *table])

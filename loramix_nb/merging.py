@@ -492,13 +492,15 @@ def _energy_lost(pool, rank): # of the exact mix, over all layers of the pool
     S2 = [S.square() for _, S in low_rank([fs for fs, _ in paired(pool, [1.]*len(pool), 'zero').values()], 1)]
     return float(sum(s[rank:].sum() for s in S2) / max(float(sum(s.sum() for s in S2)), 1e-300))
 
-# %% ../nbs/06_merging.ipynb #0c7c6dc4
+# %% ../nbs/06_merging.ipynb #a566fddc
 METHODS = {'concat': mix, 'svd': merge_svd, 'factors': merge_factors, 'slerp': merge_slerp, 'karcher': merge_karcher,
            'model_stock': merge_model_stock, 'magnitude_prune': merge_magnitude_prune, 'ties': merge_ties,
            'dare_linear': merge_dare_linear, 'dare_ties': merge_dare_ties, 'breadcrumbs': merge_breadcrumbs,
            'della': merge_della, 'knots': merge_knots, 'orthogonal': merge_orthogonal, 'blocks': merge_blocks,
            'zip': merge_zip}
 _COMMON = ('loras', 'weights', 'missing', 'seed', 'inputs')
+_RANGES = {'rank': (1, 2**16), 'density': (1e-6, 1), 'top': (0, 1), 'spread': (0, 1), 'steps': (0, 10**5),
+           'lr': (0, 10), 'balance': (0, 1e3)}
 
 def find_method(name:str)->Callable:
     "The mixing method of that name."
@@ -522,6 +524,10 @@ class Recipe:
         if wrong := [p for p in self.params if p not in takes]:
             raise ValueError(f"method '{self.method}' has no parameter '{wrong[0]}'; "
                              f"it has {', '.join(takes) or 'none'}")
+        for p, value in self.params.items(): # numbers where numbers belong, and in their range
+            least, most = _RANGES.get(p, (None, None))
+            if least is not None and not (isinstance(value, (int, float)) and least <= value <= most):
+                raise ValueError(f"{p}={value!r} of method '{self.method}': it is from {least} to {most}")
         if twice := [n for i, n in enumerate(self.names) if n in self.names[:i]]:
             raise ValueError(f"'{twice[0]}' is in the recipe twice: give each LoRA one weight, or another name")
 
@@ -535,11 +541,18 @@ class Recipe:
     @classmethod
     def load(cls, path)->'Recipe': # JSON, or YAML if its name ends in .yml or .yaml
         "Read a recipe from a file."
-        if Path(path).suffix not in ('.yml', '.yaml'): return cls(**read_json(path))
-        import yaml
-        return cls(**yaml.safe_load(Path(path).read_text()))
+        if Path(path).suffix in ('.yml', '.yaml'):
+            import yaml
+            says = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+        else: says = read_json(path)
+        if not isinstance(says, dict): raise ValueError(f"'{path}' holds no recipe: it has no loras and no weights")
+        has = list(inspect.signature(cls).parameters)
+        if wrong := [k for k in says if k not in has]:
+            raise ValueError(f"'{path}' says '{wrong[0]}', which is no part of a recipe; those are {', '.join(has)}")
+        if lacks := [k for k in ('loras', 'weights') if k not in says]: raise ValueError(f"'{path}' has no {lacks[0]}")
+        return cls(**says)
 
-# %% ../nbs/06_merging.ipynb #24ea5e87
+# %% ../nbs/06_merging.ipynb #31975e96
 def _parent(lora):
     return {'name': lora.name, 'sha256': lora.source.get('sha256') or lora.sha256, 'metadata': dict(lora.metadata)}
 
@@ -553,7 +566,9 @@ def merge(recipe:Recipe)->Lora:
               if not k.startswith('loramix.') and all(l.metadata.get(k) == v for l in loras)}
     how = {'weights': recipe.weights, 'method': recipe.method, 'params': recipe.params, 'seed': recipe.seed,
            'missing': recipe.missing, 'loras': [l.name for l in loras]}
-    return made.replace(metadata={**agreed, **made.metadata, 'loramix.recipe': json.dumps(how, sort_keys=True),
+    return made.replace(metadata={**agreed, **made.metadata, 'modelspec.title': made.name,
+                                  'modelspec.merged_from': ', '.join(l.name for l in loras),
+                                  'loramix.recipe': json.dumps(how, sort_keys=True),
                                   'loramix.parents': json.dumps([_parent(l) for l in loras], sort_keys=True)})
 
 # %% ../nbs/06_merging.ipynb #932f7131
