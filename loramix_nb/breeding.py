@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['ANSWERS', 'read_lines', 'write_line', 'locked', 'check_name', 'Pool', 'address', 'record', 'load', 'load_bytes',
-           'add', 'remove', 'keep', 'rename', 'undo', 'redo', 'history', 'save', 'founders_of', 'combined',
+           'add', 'remove', 'keep', 'rename', 'undo', 'redo', 'history', 'prune', 'save', 'founders_of', 'combined',
            'merge_members', 'ancestry', 'tree', 'subspace_angle', 'differences', 'from_gram', 'novelty',
            'most_different', 'pareto', 'compare', 'rank', 'keep_different', 'keep_best', 'best', 'Votes', 'schedule',
            'todo', 'Ranking', 'bradley_terry', 'ranking', 'pair_item', 'Correlation', 'rank_correlation', 'Span',
            'shares', 'mixes', 'levelled', 'spread', 'Looks', 'Litter', 'breed', 'pieces', 'block_recipe', 'Evolved',
            'evolve', 'Atlas', 'illuminate', 'whole']
 
-# %% ../nbs/12_breeding.ipynb #5dcc38c3
+# %% ../nbs/12_breeding.ipynb #fdd1e01d
 import hashlib, json, math, os, secrets, sqlite3, warnings
 from collections.abc import Mapping
 from contextlib import closing, contextmanager
@@ -21,7 +21,7 @@ from itertools import combinations, count, product
 from pathlib import Path
 import numpy as np, torch
 from torch import Tensor
-from .core import progress, sha256
+from .core import atomic_path, progress, sha256
 from .lora import Lora, distances, gram, load_lora, norm, save_lora, thin_svd
 from .merging import (Recipe, block_name, check_families, find_method, merge, mix,
                                 shared_modules)
@@ -67,7 +67,7 @@ def check_name(name)->str: # the name, as it came
                          "them, no dot in front and no space at either end")
     return name
 
-# %% ../nbs/12_breeding.ipynb #86059f0a
+# %% ../nbs/12_breeding.ipynb #f0dd714f
 _START = {'do': 'a new pool', 'members': {}, 'before': None, 'records': {}}
 
 class Pool(Mapping):
@@ -78,11 +78,14 @@ class Pool(Mapping):
         if self.folder.exists() and not self.folder.is_dir():
             raise NotADirectoryError(f"'{folder}' is a file: a pool is a folder")
         (self.folder/'loras').mkdir(parents=True, exist_ok=True)
-        self._journal, self._end, self._made = self.folder/'pool.jsonl', 0, {}
-        self._states, self._head, self._records = [_START], 0, {}
-        self._catch_up()
+        self._journal, self._file, self._made = self.folder/'pool.jsonl', None, {}
+        self._begin(); self._catch_up()
 
-    def _catch_up(self): # what this object or another program has written since
+    def _begin(self): self._states, self._head, self._records, self._end = [_START], 0, {}, 0
+
+    def _catch_up(self): # what this object or another program has written since; all of it, if the journal is a new one
+        file = self._journal.stat().st_ino if self._journal.exists() else None
+        if file != self._file: self._begin(); self._file = file
         lines, self._end = read_lines(self._journal, self._end)
         for line in lines:
             if 'head' in line: self._head = line['head']
@@ -92,11 +95,18 @@ class Pool(Mapping):
         return self._states[self._head]['members']
 
     def _commit(self, line:dict, expect): # expect: the head that the change was worked out from
+        known = self._states[expect]
         with locked(self.folder/'.lock'):
-            self._catch_up()
-            if self._head != expect: raise RuntimeError("another program changed this pool meanwhile: try again")
+            self._begin(); self._catch_up() # from the start: what is about to be written has to fit what is there
+            if self._head != expect or self._states[expect] != known:
+                raise RuntimeError("another program changed this pool meanwhile: try again")
             write_line(self._journal, line, self._end)
             self._catch_up()
+        self._made = {s: l for s, l in self._made.items() if s in self._needed()} # the others can be read again
+
+    def _needed(self): # addresses of the members and of their founders
+        members = self._states[self._head]['members'].values()
+        return {s for m in members for s in (m, *(self._records[m]['founders'] or ()))}
 
     def _change(self, what, members, records=()):
         self._commit({'do': what, 'members': members, 'before': self._head, 'records': dict(records)}, self._head)
@@ -240,7 +250,7 @@ def rename(self:Pool, old:str, new:str)->None:
 
 Pool._known, Pool.remove, Pool.keep, Pool.rename = _known, remove, keep, rename
 
-# %% ../nbs/12_breeding.ipynb #ca216221
+# %% ../nbs/12_breeding.ipynb #ac29db1a
 def undo(self:Pool)->str: # what was undone
     "Take back the latest change that has not been taken back."
     self._catch_up()
@@ -264,7 +274,22 @@ def history(self:Pool)->list[str]: # the oldest first
     while i: out.append(self._states[i]['do']); i = self._states[i]['before']
     return out[::-1]
 
-Pool.undo, Pool.redo, Pool.history = undo, redo, history
+def prune(self:Pool)->int: # bytes that became free
+    "Delete the files of those who are gone. What was done can then no longer be undone; the family tree stays."
+    members, family = self._catch_up(), self.ancestry()
+    line = {'do': 'prune', 'members': members, 'before': None,
+            'records': {s: r for s, r in self._records.items() if s in family or s in self._needed()}}
+    with locked(self.folder/'.lock'):
+        if self._catch_up() != members: raise RuntimeError("another program changed this pool meanwhile: try again")
+        with atomic_path(self._journal) as new: write_line(new, line, 0)
+        keep = {f'{s}.safetensors' for s in self._needed()}
+        idle = [f for f in (self.folder/'loras').iterdir() if f.name not in keep]
+        freed = sum(f.stat().st_size for f in idle)
+        for f in idle: f.unlink()
+    self._catch_up()
+    return freed
+
+Pool.undo, Pool.redo, Pool.history, Pool.prune = undo, redo, history, prune
 
 # %% ../nbs/12_breeding.ipynb #933121b8
 def save(self:Pool,
@@ -1092,11 +1117,13 @@ def illuminate(fitness,              # rows of weights [p, n] -> p scores and [p
     d = archive.data(); order = np.argsort(d['index'])
     return Atlas(*(d[k][order] for k in ('solution', 'objective', 'measures', 'index')), tuple(bins), tuple(ranges), filled)
 
-# %% ../nbs/12_breeding.ipynb #f2047395
+# %% ../nbs/12_breeding.ipynb #7d571ce0
 def whole(pool:Pool)->list[str]: # what is wrong, a line each; empty if all is well
     "Check every file of the pool, those of members that were removed included, against its address."
     wrong = []
-    for sha, r in pool._records.items():
+    needed = {s for line in pool._states for m in line['members'].values()
+              for s in (m, *(pool._records[m]['founders'] or ()))}
+    for sha, r in ((s, pool._records[s]) for s in sorted(needed)):
         file = pool.folder/'loras'/f'{sha}.safetensors'
         if not file.exists(): wrong.append(f"the file of '{r['name']}' is missing")
         elif sha256(file) != sha: wrong.append(f"the file of '{r['name']}' is not what was saved")
