@@ -7,9 +7,9 @@ __all__ = ['ATTENTION', 'FEED_FORWARD', 'CONVOLUTIONS', 'TARGETS', 'PRESETS', 'P
            'OPTIMIZERS', 'BYTES', 'TrainConfig', 'check', 'rate', 'Schedule', 'luck', 'spread_times', 'paintings_of',
            'Change', 'target_modules', 'parts_of', 'new_word', 'Changes', 'injected', 'compute_dtype',
            'native_precision', 'tokenizers', 'token_ids', 'encode_ids', 'InMemory', 'Stream', 'processes', 'average',
-           'Training', 'Kept', 'kept_bytes', 'estimate', 'told', 'ready', 'train_lora', 'Watch', 'painted', 'Previews',
-           'plot_losses', 'draw_losses', 'LossPlot', 'Tracker', 'wearing', 'spaced', 'pick_best', 'rare_tokens',
-           'class_pictures', 'subject_paintings', 'model_card', 'write_card', 'push_to_hub']
+           'Training', 'Kept', 'kept_bytes', 'trained_weights', 'estimate', 'told', 'ready', 'train_lora', 'Watch',
+           'painted', 'Previews', 'plot_losses', 'draw_losses', 'LossPlot', 'Tracker', 'wearing', 'spaced', 'pick_best',
+           'rare_tokens', 'class_pictures', 'subject_paintings', 'model_card', 'write_card', 'push_to_hub']
 
 # %% ../nbs/05_training.ipynb #b8e42fe8
 from .core import Run, atomic_path, generator, progress, write_json
@@ -387,19 +387,18 @@ def encode_ids(ids:dict, pipe)->dict: # 'text' [B,T,D], and for SDXL 'pooled' [B
             for m, i in zip((pipe.text_encoder, pipe.text_encoder_2), ids.values())]
     return {'text': torch.cat([o.hidden_states[-2] for o in outs], -1), 'pooled': outs[1][0]}
 
-# %% ../nbs/05_training.ipynb #d86ae01a
+# %% ../nbs/05_training.ipynb #4d549f8b
 class InMemory:
     "A split that `Shards.load` has read."
     def __init__(self, data:dict): self.data = data
     def __len__(self): return len(self.data['rows'])
-    def keys(self)->list: return [k for k in self.data if k not in ('rows', 'mean', 'logvar')]
 
     def batch(self, step:int, n:int, seed:int)->dict: # what `Shards.load` gives, of n paintings
         "The paintings of a step."
         i = paintings_of(step, n, len(self), seed)
         return {k: [v[j] for j in i] if k == 'rows' else v[i] for k, v in self.data.items()}
 
-# %% ../nbs/05_training.ipynb #1d54cbc8
+# %% ../nbs/05_training.ipynb #adab1d2c
 class Stream:
     "A split that is read as training goes."
     def __init__(self, shards:Shards, split:str='train', style=None): # a name, or several
@@ -409,12 +408,12 @@ class Stream:
         if not self.n: raise ValueError(f"no '{split}' paintings of {', '.join(self.styles)} in '{shards.folder}'")
 
     def __len__(self): return self.n
-    def keys(self)->list: return list(self.shards.empty)
 
     def _samples(self, at, seed): # from painting `at` on, epoch after epoch
         while True:
             epoch, skip = divmod(at, self.n)
-            for b in self.shards.loader(self.split, batch=32, seed=luck(seed, 'stream', epoch).initial_seed() % 2**31):
+            order = luck(seed, 'stream', epoch).initial_seed() % 2**31
+            for b in self.shards.loader(self.split, 32, order, nodesplitter=iter): # all of it to each process
                 ours = [i for i, r in enumerate(b['rows']) if r['style'] in self.styles]
                 for i in ours[skip:]: at += 1; yield {k: v[i] for k, v in b.items()}
                 skip = max(0, skip - len(ours))
@@ -439,7 +438,7 @@ def average(tensors:list): # in place, over all processes
     for t, mean in zip(tensors, (flat/torch.distributed.get_world_size()).split([t.numel() for t in tensors])):
         t.copy_(mean.view_as(t))
 
-# %% ../nbs/05_training.ipynb #178e7e77
+# %% ../nbs/05_training.ipynb #1c81f6e3
 class Training:
     "The state of one training."
     def __init__(self, pipe, cfg:TrainConfig,
@@ -454,7 +453,6 @@ class Training:
         self.reads = bool(cfg.text_rank or cfg.token) # captions go through the text encoder in the step
         self.empty = {k: v[0] for k, v in token_ids([''], pipe).items()} if self.reads else empty
         self.schedule, self.dtype = Schedule(pipe.scheduler), compute_dtype(pipe, cfg)
-        self.size = pipe.unet.config.sample_size * pipe.vae_scale_factor
         self.world, self.rank = processes(self.device)
         self.opt = OPTIMIZERS[cfg.optimizer](changes.groups(cfg), cfg, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
@@ -468,31 +466,34 @@ class Training:
         "Half precision, where that is what the UNet computes in."
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
-# %% ../nbs/05_training.ipynb #def96120
+# %% ../nbs/05_training.ipynb #edc23b6f
 @patch
 def errors(self:Training, x, ε, t, words:dict)->torch.Tensor: # [B], weighted
     "How wrong the UNet is about latents x under noise ε at times t."
     x, ε = x.to(self.device), ε.to(self.device)
     with self.computing():
-        guess = self.unet(self.schedule.noised(x, ε, t), t.to(self.device), **self.words(words)).sample
+        guess = self.unet(self.schedule.noised(x, ε, t), t.to(self.device),
+                          **self.words(words, x.shape[-1]*self.pipe.vae_scale_factor)).sample
     error = (guess.float() - self.schedule.target(x, ε, t)).square().mean((1, 2, 3))
     return error * self.schedule.weight(t, self.cfg.snr_gamma, self.cfg.debiased).to(error)
 
 @patch
-def words(self:Training, states:dict)->dict: # arguments of the UNet
+def words(self:Training, states:dict, size:int)->dict: # arguments of the UNet
     "Text states under the names that the UNet has for them; SDXL has more of them."
-    w = encode_ids(states, self.pipe) if self.reads else {k: v.to(self.device) for k, v in states.items()}
+    w = encode_ids(states, self.pipe) if self.reads else {k: states[k].to(self.device) for k in self.empty}
     if 'pooled' not in w: return {'encoder_hidden_states': w['text']}
-    sizes = torch.tensor([[self.size, self.size, 0, 0, self.size, self.size]]*len(w['text']), device=self.device)
-    return {'encoder_hidden_states': w['text'], 'added_cond_kwargs': {'text_embeds': w['pooled'], 'time_ids': sizes}}
+    sizes = states.get('time_ids', torch.tensor([[size, size, 0, 0, size, size]]*len(w['text'])))
+    return {'encoder_hidden_states': w['text'],
+            'added_cond_kwargs': {'text_embeds': w['pooled'], 'time_ids': sizes.to(self.device)}}
 
 @patch
 def texts(self:Training, batch:dict)->dict: # what `words` takes
     "The captions of a batch, as states or as ids."
-    if not self.reads: return {k: batch[k] for k in self.empty}
-    return token_ids([r['caption'] for r in batch['rows']], self.pipe)
+    said = {k: batch[k] for k in self.empty} if not self.reads else \
+           token_ids([r['caption'] for r in batch['rows']], self.pipe)
+    return {**said, **({'time_ids': batch['time_ids']} if 'time_ids' in batch else {})}
 
-# %% ../nbs/05_training.ipynb #96610dbe
+# %% ../nbs/05_training.ipynb #579a28eb
 @patch
 def draw(self:Training, step:int, source:int=0)->tuple: # latents, noise, times, text states; of all processes
     "What a step asks about its paintings, or (source 1) about class pictures."
@@ -502,7 +503,7 @@ def draw(self:Training, step:int, source:int=0)->tuple: # latents, noise, times,
     x = to_latents(mean, batch['logvar'], self.vae, torch.randn(mean.shape, generator=g))
     ε, t = torch.randn(x.shape, generator=g), spread_times(len(x), len(self.schedule), g, c.times, c.time_sampling)
     forget = torch.rand(len(x), generator=g) < c.caption_dropout
-    for k, w in words.items(): w[forget] = self.empty[k]
+    for k, e in self.empty.items(): words[k][forget] = e
     if c.noise_offset: ε = ε + c.noise_offset*torch.randn(*ε.shape[:2], 1, 1, generator=g)
     return x, ε, t, words
 
@@ -514,7 +515,8 @@ def parts(self:Training, step:int): # yields (latents, noise, times, text states
     for k in range(self.cfg.accumulate):
         at = slice((k*self.world + self.rank)*n, (k*self.world + self.rank + 1)*n)
         x, ε, t = (torch.cat([d[i][at] for d in drawn]) for i in range(3))
-        yield x, ε, t, {k: torch.cat([d[3][k][at] for d in drawn]) for k in self.empty}, torch.cat(weights[:len(drawn)])
+        words = {k: torch.cat([d[3][k][at] for d in drawn]) for k in drawn[0][3]}
+        yield x, ε, t, words, torch.cat(weights[:len(drawn)])
 
 # %% ../nbs/05_training.ipynb #cf317108
 @patch
@@ -615,7 +617,7 @@ def restore(self:Training, s:dict):
     self.step, self.best, self.history, self.running = s['step'], tuple(s['best']), s['history'], s['running']
     self.seconds = s['seconds']
 
-# %% ../nbs/05_training.ipynb #36f0d413
+# %% ../nbs/05_training.ipynb #44945b50
 class _Attend(torch.autograd.Function): # what a fused attention keeps: queries, keys, values, its answer
     @staticmethod
     def forward(ctx, q, k, v): out = q*1; ctx.save_for_backward(q, k, v, out); return out
@@ -646,7 +648,7 @@ def kept_bytes(unet, cfg:TrainConfig, dtype=torch.float32, tokens:int=77)->tuple
     c, fused = unet.config, lambda q, k, v, *a, **kw: _Attend.apply(q, k, v)
     with torch.device('meta'):
         twin = type(unet).from_config(c)
-        twin.requires_grad_(False).to(dtype)
+        torch.nn.Module.to(twin.requires_grad_(False), dtype)
         if _small(unet): twin.set_attn_processor(_plain_attention()); fused = F.scaled_dot_product_attention
         changes = [Change(m, cfg.rank) for n, m in twin.named_modules() if n in set(target_modules(unet, cfg.targets))]
         for x in changes: x.down.data, x.up.data = x.down.data.to(dtype), x.up.data.to(dtype)
@@ -663,14 +665,23 @@ def kept_bytes(unet, cfg:TrainConfig, dtype=torch.float32, tokens:int=77)->tuple
         finally: F.scaled_dot_product_attention = before
     return kept.outside + sum(kept.inside), kept.outside + kept.inputs + max(kept.inside)
 
-# %% ../nbs/05_training.ipynb #ef6613d7
+# %% ../nbs/05_training.ipynb #7bbb4b55
+def trained_weights(pipe, cfg:TrainConfig)->int:
+    "How many numbers a LoRA has."
+    count = 0
+    for part, model in parts_of(pipe, cfg).items():
+        rank, targets = (cfg.rank, cfg.targets) if part == 'unet' else (cfg.text_rank, 'text')
+        names = set(target_modules(model, targets))
+        shapes = [m.weight.shape for n, m in model.named_modules() if n in names]
+        count += rank*sum(s[0] + math.prod(s[1:]) for s in shapes)
+    return count
+
 def estimate(pipe, cfg:TrainConfig)->dict: # part -> bytes; and 'advice', the changes that would save most
     "The memory that a training will take at its peak."
     dtype = compute_dtype(pipe, cfg)
     models = [m for k in ('unet', 'vae', 'text_encoder', 'text_encoder_2') if (m := getattr(pipe, k, None))]
     weights = sum(p.numel()*p.element_size() for m in models for p in m.parameters())
-    shapes = [m.weight.shape for n, m in pipe.unet.named_modules() if n in set(target_modules(pipe.unet, cfg.targets))]
-    trained = sum(cfg.rank*(s[0] + math.prod(s[1:])) for s in shapes)
+    trained = trained_weights(pipe, cfg)
     whole, less = kept_bytes(pipe.unet, cfg, dtype, pipe.tokenizer.model_max_length)
     kept, optimizer = (less if cfg.checkpointing else whole), BYTES[cfg.optimizer]
     save = {'checkpointing=True': kept - less, "optimizer='adamw8bit'": trained*(optimizer - 2),
@@ -687,7 +698,7 @@ def told(sizes:dict)->str:
     return (f"about {mb(sum(parts.values()))} of memory: {', '.join(f'{k} {mb(n)}' for k, n in parts.items())}"
             + (f'; less with {less}' if less else ''))
 
-# %% ../nbs/05_training.ipynb #2c053f47
+# %% ../nbs/05_training.ipynb #55434fe0
 def ready(shards:Shards, pipe, cfg:TrainConfig, out)->TrainConfig: # with its steps counted
     "Refuse whatever would go wrong later."
     check(cfg); shards.check(pipe); compute_dtype(pipe, cfg)
@@ -713,15 +724,15 @@ def _check_words(pipe, cfg):
 def _check_disk(pipe, cfg, out):
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out/'.writable').touch(); (out/'.writable').unlink()
+        with atomic_path(out/f'.{os.getpid()}') as p: p.touch() # it was renamed, and so can be what follows
+        (out/f'.{os.getpid()}').unlink()
     except OSError as e: raise PermissionError(f"cannot write to '{out}' ({e.strerror}): take another folder") from e
-    shapes = [m.weight.shape for n, m in pipe.unet.named_modules() if n in set(target_modules(pipe.unet, cfg.targets))]
-    lora = 4*sum(cfg.rank*(s[0] + math.prod(s[1:])) for s in shapes)
-    need, free = lora*(cfg.checkpoints + 1 + 2*4), shutil.disk_usage(out).free # two states while one replaces the other
+    lora, free = 4*trained_weights(pipe, cfg), shutil.disk_usage(out).free
+    need = lora*(cfg.checkpoints + 1 + 2*4) # two states, while one replaces the other, of four numbers a weight
     if free < need: raise OSError(f"'{out}' has {free/1e6:,.0f} MB free, and the checkpoints need {need/1e6:,.0f} MB: "
                                   f"fewer checkpoints than {cfg.checkpoints}, a rank below {cfg.rank}, or another disk")
 
-# %% ../nbs/05_training.ipynb #c8e34fd4
+# %% ../nbs/05_training.ipynb #486f53ee
 def train_lora(shards:Shards, # of this base
                pipe, # the base, from `load_base`; put back afterwards as it was
                cfg:TrainConfig=TrainConfig(), # e.g. replace(PRESETS['tiny_cpu'], style='pop_art')
@@ -733,7 +744,8 @@ def train_lora(shards:Shards, # of this base
     train, val, prior = _paintings(shards, cfg)
     run = _run(out, cfg, shards, processes(pipe.device)[1])
     if (run/'lora.safetensors').exists(): return load_lora(run/'lora.safetensors')
-    sizes = estimate(pipe, cfg); print(told(sizes))
+    sizes = estimate(pipe, cfg)
+    if processes(pipe.device)[1] == 0: print(told(sizes))
     with injected(pipe, cfg) as changes, _explained(sizes, run):
         training = Training(pipe, cfg, changes, train, val, shards.empty, prior)
         if (run/'state.pt').exists(): training.restore(_load(run/'state.pt', training.device))
@@ -773,7 +785,8 @@ def _metadata(training, shards, run): # str -> str, for the LoRA's file
     made = {'base': shards.index['base']['fingerprint'], 'base_name': shards.index['base']['name'],
             'config': json.dumps(asdict(c)), 'trigger': c.trigger or c.token, 'caption': rows[0]['caption'],
             'collection': f"{shards.index['collection']}: {len(training.sources[0])} paintings",
-            'counts': json.dumps(counts, sort_keys=True), 'step': str(training.best[1]), 'commit': run.info.get('git_commit') or '',
+            'counts': json.dumps(counts, sort_keys=True),
+            'step': str(training.best[1]), 'commit': run.info.get('git_commit') or '',
             'seconds': f'{training.seconds:.1f}'}
     return {f'loramix_{k}': v for k, v in made.items() if v}
 
