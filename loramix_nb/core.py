@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['BASES', 'device', 'generator', 'noise', 'atomic_path', 'write_json', 'read_json', 'write_jsonl', 'read_jsonl',
-           'from_row', 'inside', 'sha256', 'progress', 'versions', 'git_commit', 'Run', 'alone_in', 'asset',
+           'from_row', 'inside', 'reading', 'sha256', 'progress', 'versions', 'git_commit', 'Run', 'alone_in', 'asset',
            'base_source', 'load_base', 'fingerprint']
 
-# %% ../nbs/00_core.ipynb #8590622e
+# %% ../nbs/00_core.ipynb #002caf4d
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from datetime import datetime, timezone
@@ -15,7 +15,7 @@ from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
-import errno, hashlib, json, os, platform, re, secrets, shutil, subprocess, time
+import errno, hashlib, json, os, platform, re, secrets, shutil, subprocess, tarfile, time, zipfile
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -122,6 +122,17 @@ def inside(folder, # that the path is about
     home, path = Path(folder).resolve(), (Path(folder)/str(name)).resolve()
     if home not in path.parents: raise ValueError(f"'{name}' leads out of '{folder}': nothing there is read or written")
     return Path(folder)/str(name)
+
+# %% ../nbs/00_core.ipynb #943149cf
+_DAMAGE = (KeyError, TypeError, IndexError, AttributeError, EOFError, RuntimeError, RecursionError, tarfile.TarError,
+           zipfile.BadZipFile)
+
+@contextmanager
+def reading(what): # the file, for the error
+    "Turns what a damaged file does to the reader in the block into a `ValueError` that names the file."
+    try: yield
+    except _DAMAGE as e: raise ValueError(f"'{what}' is damaged, or something else than its name says: "
+                                          f"{type(e).__name__}: {e}") from e
 
 # %% ../nbs/00_core.ipynb #4665d7f4
 def sha256(path)->str: # 64 hex characters
