@@ -4,19 +4,35 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'parts', 'place', 'Curve', 'alpha_curve', 'alpha_curves', 'crossover', 'verdict', 'shown', 'colour',
-           'plot_curves', 'wilson', 'share', 'pure_accuracy', 'baseline', 'subject_kept', 'mean_probs',
-           'probability_bar', 'plot_grid', 'arrow', 'figures', 'threes', 'over_seeds', 'picture_uri', 'svg', 'Shown',
-           'page', 'plot_losses', 'report_html']
+           'plot_curves', 'plot_prompts', 'line_matrix', 'crosses_at', 'logistic', 'switch', 'ternary', 'plot_ternary',
+           'content_against_style', 'plot_content', 'wilson', 'share', 'pure_accuracy', 'baseline', 'subject_kept',
+           'mean_probs', 'probability_bar', 'plot_grid', 'scene_of', 'truth', 'Ruler', 'make_ruler', 'compare_methods',
+           'method_table', 'pool_member', 'painted_once', 'weight_distances', 'rank_correlation', 'without_block',
+           'layer_atlas', 'arrow', 'figures', 'threes', 'over_seeds', 'picture_uri', 'svg', 'Shown', 'page',
+           'plot_trainings', 'report_html']
 
-# %% ../nbs/11_analysis.ipynb #1f676994
-import base64, html, io, json
+# %% ../nbs/11_analysis.ipynb #a6655179
+import base64, html, io, json, re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
+from shutil import copyfile
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
-from .core import atomic_path, read_json, read_jsonl
+from .classifier import Judge, bootstrap, round_trip
+from .core import atomic_path, progress, read_json, read_jsonl
+from .data import Paintings, paint_collection
+from .latents import Shards, precompute
+from .lora import (Lora, block_norms, block_of, cosine, distances, gram, load_lora, norm,
+                             principal_angles)
+from .merging import Recipe, merge
+from .metrics import Extractor
+from .painter import COLOURS as PIGMENTS
+from .painter import ERAS, PLAIN, SUBJECTS, TIMES, WHERE, blend, draw_scene, paint, vary
+from .sampling import generate, mix_into, unmix
+from .training import PRESETS, train_lora
 
 # %% ../nbs/11_analysis.ipynb #7d6a00bd
 def parts(row:dict, # of a sweep
@@ -29,7 +45,7 @@ def place(row:dict, a:str, b:str)->float|None: # alpha in 0..1; None for a pictu
     w = parts(row)
     return round(w.get(b, 0.), 6) if w and not set(w) - {a, b} and abs(sum(w.values()) - 1) < 1e-6 else None
 
-# %% ../nbs/11_analysis.ipynb #a88408f3
+# %% ../nbs/11_analysis.ipynb #19b63020
 @dataclass(frozen=True)
 class Curve:
     "The judge's mean probabilities on the way from one style to another."
@@ -55,6 +71,8 @@ def alpha_curve(rows:list,            # of a scored sweep
         raise ValueError(f"the sweep has {len(found)} alphas between {a!r} and {b!r}: a curve needs two or more")
     if any(key not in r for rs in found.values() for r in rs):
         raise ValueError(f"no answers of {key!r} in the rows: call score(sweep, judge, key={key!r}) first")
+    if lost := [s for s in (a, b) if s not in (knows := next(iter(found.values()))[0][key]['probs'])]:
+        raise ValueError(f"the judge {key!r} does not know {lost[0]!r}: its classes are {', '.join(knows)}")
     alphas = sorted(found)
     mean, spread = zip(*(_mean_and_spread(found[α], b, key) for α in alphas))
     return Curve(a, b, alphas, list(mean), [max(m - s, 0.) for m, s in zip(mean, spread)],
@@ -115,6 +133,140 @@ def plot_curves(curves:list[Curve], # drawn side by side
         ax.spines[['top', 'right']].set_visible(False)
         ax.legend(frameon=False, fontsize=8, loc='lower center', bbox_to_anchor=(.5, 1), ncols=2)
     fig.axes[0].set_ylabel('probability')
+    return fig
+
+# %% ../nbs/11_analysis.ipynb #f89cc797
+def plot_prompts(rows:list, a:str, b:str, # a scored sweep, and the line
+                 key:str='judge', cols:int=4): # panels in a row
+    "P(b) over alpha, a panel per prompt; the band runs from the lowest to the highest seed."
+    from matplotlib.figure import Figure
+    asked = list(dict.fromkeys(r['prompt'] for r in rows if place(r, a, b) is not None))
+    cols = min(cols, len(asked)); lines = -(-len(asked)//cols)
+    fig = Figure(figsize=(2.4*cols, 1.9*lines), layout='constrained')
+    for ax, p in zip(fig.subplots(lines, cols, sharex=True, sharey=True, squeeze=False).flat, asked):
+        seeds = defaultdict(dict)
+        for r in rows:
+            if r['prompt'] == p and (α := place(r, a, b)) is not None: seeds[α][r['seed']] = r[key]['probs'][b]
+        αs = sorted(seeds); vs = [list(seeds[α].values()) for α in αs]
+        ax.fill_between(αs, [min(v) for v in vs], [max(v) for v in vs], color=colour(b, [a, b]), alpha=.2, lw=0)
+        ax.plot(αs, [np.mean(v) for v in vs], 'o-', ms=3, color=colour(b, [a, b]))
+        ax.set_title(p.removeprefix('A painting of '), fontsize=8); ax.set(ylim=(-.03, 1.03))
+        ax.spines[['top', 'right']].set_visible(False)
+    fig.supylabel(f'P({shown(b)})', fontsize=9); fig.supxlabel('alpha', fontsize=9)
+    return fig
+
+# %% ../nbs/11_analysis.ipynb #fa86d25e
+def line_matrix(rows:list, a:str, b:str, key:str='judge',
+               )->tuple[list, np.ndarray]: # alphas; [units, alphas, 2] of P(a), P(b)
+    "What a judge saw on a line, a unit (prompt and noise seed) in each row; units that miss an alpha are left out."
+    units = defaultdict(dict)
+    for r in rows:
+        if (α := place(r, a, b)) is not None:
+            units[r['prompt'], r['seed'], r.get('run')][α] = [r[key]['probs'][s] for s in (a, b)]
+    alphas = sorted({α for u in units.values() for α in u})
+    whole = [[u[α] for α in alphas] for u in units.values() if len(u) == len(alphas)]
+    if len(alphas) < 2 or not whole: raise ValueError(f"no complete line between {a!r} and {b!r} in this sweep")
+    return alphas, np.array(whole)
+
+def crosses_at(alphas, first, second)->float: # nan if it never does
+    "Where one curve overtakes another, by a straight line between alphas."
+    lead = np.asarray(second) - np.asarray(first)
+    up = [i for i in range(1, len(lead)) if lead[i-1] < 0 <= lead[i]]
+    if not up: return float('nan')
+    i = up[0]
+    return float(alphas[i-1] + (alphas[i] - alphas[i-1]) * -lead[i-1] / (lead[i] - lead[i-1]))
+
+def logistic(alphas, p)->tuple[float, float]: # slope k, middle alpha_0
+    "The logistic curve nearest to probabilities (least squares on them, by Gauss and Newton with damping)."
+    x, p = np.asarray(alphas, float), np.asarray(p, float)
+    f = lambda k, m: 1/(1 + np.exp(-np.clip(k*(x - m), -60, 60)))
+    k, m, damp = 8., float(np.clip(1 - p.mean(), .05, .95)), 1e-2
+    for _ in range(200):
+        q = f(k, m); w = q*(1 - q)
+        J = np.stack([w*(x - m), -k*w], 1)
+        dk, dm = np.linalg.solve(J.T @ J + damp*np.diag([1e-3, 1.]), J.T @ (p - q))
+        k2, m2 = float(np.clip(k + dk, -200, 200)), float(np.clip(m + dm, -2, 3))
+        if ((p - f(k2, m2))**2).sum() < ((p - q)**2).sum(): k, m, damp = k2, m2, damp/3
+        else: damp *= 4
+        if damp > 1e8: break
+    return k, m
+
+def switch(rows:list, a:str, b:str, key:str='judge', draws:int=500,
+          )->dict: # crossover, sharpness, width, each [value, low, high]; units
+    "Where one style becomes the other and how hard, with 95 % intervals over the units of a sweep."
+    alphas, M = line_matrix(rows, a, b, key)
+    cross = lambda m: crosses_at(alphas, *m.mean(0).T)
+    slope = lambda m: logistic(alphas, m.mean(0)[:, 1] / m.mean(0).sum(1).clip(min=1e-9))[0]
+    out = {name: [fn(M), *bootstrap(fn, M, draws=draws)] for name, fn in (('crossover', cross), ('sharpness', slope))}
+    k, low, high = out['sharpness']
+    return {**out, 'width': [4.394/k, 4.394/high, 4.394/low], 'units': len(M)}
+
+# %% ../nbs/11_analysis.ipynb #68a50222
+def ternary(rows:list, styles:list, key:str='judge',
+           )->tuple[np.ndarray, np.ndarray]: # weights [n,3]; probabilities [n, classes]
+    "Mean answer for every mix of three styles."
+    if len(styles) != 3: raise ValueError(f"a ternary map has three corners, not {len(styles)}: {styles}")
+    found = defaultdict(list)
+    for r in rows:
+        w = [round(r['weights'].get(s, 0.), 6) for s in styles]
+        if abs(sum(w) - 1) < 1e-3 and not set(parts(r)) - set(styles):
+            found[tuple(w)].append(list(r[key]['probs'].values()))
+    if len(found) < 4:
+        raise ValueError(f"{len(found)} mixes of {', '.join(styles)}: a map needs four or more, see simplex")
+    return np.array(list(found)), np.array([np.mean(v, 0) for v in found.values()])
+
+_CORNERS = np.array([[0, 0], [1, 0], [.5, 3**.5/2]])
+
+def plot_ternary(rows:list, styles:list, key:str='judge'):
+    "A heat map over the triangle for each style, and who wins where."
+    from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+    from matplotlib.figure import Figure
+    W, P = ternary(rows, styles, key)
+    classes, xy = list(rows[0][key]['probs']), W @ _CORNERS
+    fig = Figure(figsize=(11, 2.7), layout='constrained'); axes = fig.subplots(1, 4)
+    for ax, s in zip(axes, styles):
+        ramp = LinearSegmentedColormap.from_list(s, ['#ffffff', colour(s, styles)])
+        ax.tripcolor(*xy.T, P[:, classes.index(s)], shading='gouraud', cmap=ramp, vmin=0, vmax=1)
+        ax.set_title(f'P({shown(s)})', fontsize=9)
+    named = [colour(c, classes) for c in classes]
+    axes[3].scatter(*xy.T, c=P.argmax(1), cmap=ListedColormap(named), vmin=-.5, vmax=len(classes) - .5, s=110,
+                    marker='h')
+    axes[3].set_title('called', fontsize=9)
+    for ax in axes:
+        ax.plot(*_CORNERS[[0, 1, 2, 0]].T, color='#888', lw=.8)
+        if ax is not axes[3]: ax.plot(*xy.T, '.', color='#0004', ms=3)
+        for c, s in zip(_CORNERS, styles):
+            ax.annotate(shown(s), c, c + [0, -.1 if c[1] == 0 else .05], ha='center', fontsize=7)
+        ax.set(aspect='equal', xlim=(-.15, 1.15), ylim=(-.2, 1.05)); ax.axis('off')
+    return fig
+
+# %% ../nbs/11_analysis.ipynb #729590fa
+def content_against_style(rows:list, subjects:dict, # a sweep that judge and recogniser have scored; prompt -> subject
+                          key:str='judge', subject:str='subject',
+                         )->list[dict]: # weights, style, content (each with interval), n
+    "For every mix: P of its styles together, and the share of pictures with the subject still in them."
+    found = defaultdict(list)
+    for r in rows: found[tuple(sorted(parts(r).items()))].append(r)
+    out = []
+    for mix, rs in found.items():
+        p = [sum(r[key]['probs'].get(s, 0.) for s, _ in mix) for r in rs]
+        kept = share(r[subject]['guess'] == subjects[r['prompt']] for r in rs)
+        low, high = bootstrap(np.mean, p, draws=300)
+        out.append(dict(weights=dict(mix), style=float(np.mean(p)), style_low=low, style_high=high, n=len(rs),
+                        content=kept['share'], content_low=kept['low'], content_high=kept['high']))
+    return out
+
+def plot_content(points:list): # of `content_against_style`
+    "Style reached to the right, content kept upwards; pure styles in their colours, mixes in grey."
+    from matplotlib.figure import Figure
+    fig = Figure(figsize=(4, 3.2), layout='constrained'); ax = fig.subplots()
+    for p in points:
+        c = colour(next(iter(p['weights']))) if len(p['weights']) == 1 else '#999' if p['weights'] else '#000'
+        ax.plot([p['style_low'], p['style_high']], [p['content']]*2, color=c, lw=.8)
+        ax.plot([p['style']]*2, [p['content_low'], p['content_high']], color=c, lw=.8)
+        ax.plot(p['style'], p['content'], 'o', color=c, ms=5 if len(p['weights']) < 2 else 3.5)
+    ax.set(xlabel='P(one of the mixed styles)', ylabel='subject recognised', xlim=(-.03, 1.03), ylim=(-.03, 1.03))
+    ax.spines[['top', 'right']].set_visible(False)
     return fig
 
 # %% ../nbs/11_analysis.ipynb #8fd6fbb2
@@ -191,6 +343,194 @@ def plot_grid(rows:list,         # of a scored sweep
 def _sized(im, size): # small pictures are shown with their pixels, large ones are made smaller
     how = Image.Resampling.NEAREST if im.width <= size else Image.Resampling.LANCZOS
     return im.convert('RGB').resize((size, round(size*im.height/im.width)), how)
+
+# %% ../nbs/11_analysis.ipynb #19694d02
+def scene_of(prompt:str, # as the painter captions: 'A painting of a cat in a red … by the sea at night'
+             seed:int=0):  # another seed, another scene with these words; a painter's `Scene`
+    "A scene that is told in these words; `ValueError` if the painter could not have said them."
+    said = prompt.lower()
+    find = lambda options: [k for k, words in options.items() if re.search(rf'\b{words}\b', said)]
+    subject = find({s: {'bowl of fruit': 'bowl of fruit', 'vase of flowers': 'vase of'}.get(s, s) for s in SUBJECTS})
+    setting, time, pigment = find(WHERE), find({t: t for t in TIMES[1:]}), find({c: c for c in PIGMENTS})
+    if len(subject) != 1 or len(setting) != 1:
+        raise ValueError(f"the painter has no scene for {prompt!r}: it takes one subject ({', '.join(SUBJECTS)}) "
+                         f"and one place ({', '.join(WHERE.values())})")
+    return draw_scene(seed, subject[0], setting[0], (time or [''])[0], (pigment or [None])[0])
+
+def truth(prompts:list, weights:dict, # era (or 'plain') -> share
+          seeds=(0,), size:int=64, pipe=None, # whose VAE the pictures are sent through; None: crisp
+         )->np.ndarray: # uint8 [prompts·seeds, size, size, 3]
+    "What the painter makes of prompts in the style at these weights."
+    style = blend([PLAIN if s == 'plain' else ERAS[s] for s in weights], list(weights.values()))
+    at = [(p, 1000*i + s) for i, p in enumerate(prompts) for s in seeds]
+    x = np.stack([paint(scene_of(p, s), style, size=size, seed=s) for p, s in at])
+    return x if pipe is None else round_trip(pipe, x, jitter=0)
+
+# %% ../nbs/11_analysis.ipynb #3be76a86
+@dataclass(frozen=True)
+class Ruler:
+    "Mean features of the painter's pictures between two styles."
+    a:str; b:str      # the styles at alpha 0 and 1
+    alphas:np.ndarray # [K], rising
+    means:np.ndarray  # [K,d]
+    extractor:str     # who looked
+
+    def gap(self, x:np.ndarray, alpha:float)->float: # x [N,d]
+        "Distance of a set's mean from the truth at alpha, in units of the distance between the pure styles."
+        at = np.array([np.interp(alpha, self.alphas, m) for m in self.means.T])
+        return float(np.linalg.norm(x.mean(0) - at) / np.linalg.norm(self.means[-1] - self.means[0]))
+
+    def alpha(self, x:np.ndarray)->tuple[float, float]: # alpha, and the gap there
+        "The alpha at which the truth is nearest to a set's mean, on the path through the means."
+        p, q = self.means[:-1], self.means[1:]
+        t = (((x.mean(0) - p)*(q - p)).sum(1) / ((q - p)**2).sum(1)).clip(0, 1)
+        d = np.linalg.norm(p + t[:, None]*(q - p) - x.mean(0), axis=1); i = int(d.argmin())
+        α = float(self.alphas[i] + t[i]*(self.alphas[i+1] - self.alphas[i]))
+        return α, float(d[i] / np.linalg.norm(self.means[-1] - self.means[0]))
+
+def make_ruler(a:str, b:str, prompts:list, by:Extractor, pipe=None, seeds=(0, 1), n:int=21)->Ruler:
+    "Draw the truth between two eras, and look at it."
+    αs = np.linspace(0, 1, n)
+    x = np.concatenate([truth(prompts, {a: 1 - α, b: α}, seeds) for α in αs])
+    if pipe is not None: x = round_trip(pipe, x, jitter=0)
+    return Ruler(a, b, αs, by.style(x).numpy().reshape(n, -1, by.style(x[:1]).shape[1]).mean(1), by.name)
+
+# %% ../nbs/11_analysis.ipynb #c2954544
+def compare_methods(pipe, a:Lora, b:Lora,      # the LoRAs of two eras, named after them
+                    methods:dict,              # label -> (method, params) as in a `Recipe`
+                    prompts:list, seeds:list,  # every prompt with its own seed
+                    ruler:Ruler, by:Extractor, judge:Judge=None,
+                    alphas=(.2, .5, .8), steps:int=12, guidance:float=4.,
+                    paint=None,                # (label, alpha, LoRA) -> pictures; None: `generate`, nothing kept
+                   )->list[dict]: # method, alpha, reads, off, gap, and with a judge p, p_true
+    "Which mixing method paints what the painter would have painted."
+    def painted(label, α, lora):
+        mix_into(pipe, {'mix': lora})
+        try: return generate(pipe, prompts, seeds, steps, guidance, weights={'mix': 1.})
+        finally: unmix(pipe)
+    def p_of(x): return float(judge(x)[1][:, judge.classes.index(ruler.b)].mean())
+    true = {α: p_of(truth(prompts, {ruler.a: 1 - α, ruler.b: α}, (0,), pipe=pipe)) for α in alphas} if judge else {}
+    out = []
+    for label, α in progress([(m, α) for m in methods for α in alphas], 'methods'):
+        method, params = methods[label]
+        x = (paint or painted)(label, α, merge(Recipe([a, b], [1 - α, α], method, params)))
+        f = by.style(x).numpy(); reads, off = ruler.alpha(f)
+        row = dict(method=label, alpha=α, reads=reads, off=off, gap=ruler.gap(f, α))
+        out.append({**row, 'p': p_of(x), 'p_true': true[α]} if judge else row)
+    return out
+
+def method_table(rows:list)->list[dict]: # method, n, and mean, low, high of each figure; the smallest gap first
+    "One line per method over all pairs, alphas and trainings, with bootstrap intervals."
+    found = defaultdict(list)
+    for r in rows: found[r['method']].append(r)
+    figures = {'gap': lambda r: r['gap'], 'off': lambda r: r['off'],
+               'alpha_error': lambda r: abs(r['reads'] - r['alpha'])}
+    if 'p' in rows[0]: figures['judge_error'] = lambda r: abs(r['p'] - r['p_true'])
+    line = lambda v: dict(mean=float(np.mean(v)), **dict(zip(('low', 'high'), bootstrap(np.mean, v))))
+    table = [dict(method=m, n=len(rs), **{k: line([f(r) for r in rs]) for k, f in figures.items()})
+             for m, rs in found.items()]
+    return sorted(table, key=lambda t: t['gap']['mean'])
+
+# %% ../nbs/11_analysis.ipynb #ab890ed9
+def pool_member(pipe, home,    # a base; the pool's folder
+                style:str,     # an era; 'a+b' learns from the paintings of two, 'a~b' from paintings halfway between
+                seed:int,      # of the paintings and of the training
+                rank:int=8, steps:int=400,
+                paintings:int=240, # of each style
+               )->Lora: # named after its style
+    "A LoRA of a pool, trained if it is not there yet."
+    file = Path(home)/'loras'/f'{style}-r{rank}-n{steps}-s{seed}.safetensors'
+    if not file.exists():
+        cfg = replace(PRESETS['tiny_cpu'], style=style, rank=rank, steps=steps, seed=seed)
+        train_lora(_school(pipe, Path(home), style, seed, paintings), pipe, cfg, Path(home)/'training'/file.stem)
+        with atomic_path(file) as p: copyfile(Path(home)/'training'/file.stem/'lora.safetensors', p)
+    return load_lora(file).replace(name=style)
+
+def _school(pipe, home, style, seed, n): # the shards that a member learns from
+    both, half = style.split('+'), style.split('~')
+    name = f'{style}_{seed}' if len(both) > 1 or len(half) > 1 else f'paintings_{seed}'
+    if (home/name/'shards'/'index.json').exists(): return Shards(home/name/'shards')
+    draw = list(ERAS) if name == f'paintings_{seed}' else both
+    if len(half) > 1:
+        middle = blend([ERAS[s] for s in half], [1/len(half)]*len(half))
+        draw = {style: lambda luck: vary(middle, luck)}
+    paint_collection(home/name/'files', draw, n, seed)
+    ps = Paintings.from_folder(home/name/'files', val=.1, seed=seed)
+    if len(both) > 1: ps = Paintings([replace(p, style=style) for p in ps], ps.root)
+    return precompute(ps, pipe, home/name/'shards')
+
+def painted_once(file, pipe, lora, # a path ending in .npz; a LoRA, or a function that returns one
+                 prompts:list, seeds:list, steps:int=12, guidance:float=4.)->np.ndarray: # uint8 [N,H,W,3]
+    "What a LoRA at full weight makes of prompts; kept in a file."
+    if Path(file).exists(): return np.load(file)['x']
+    mix_into(pipe, {'it': lora() if callable(lora) else lora})
+    try: x = generate(pipe, prompts, seeds, steps, guidance, weights={'it': 1.})
+    finally: unmix(pipe)
+    with atomic_path(file) as p, open(p, 'wb') as f: np.savez_compressed(f, x=x)
+    return x
+
+# %% ../nbs/11_analysis.ipynb #e5a4b614
+def weight_distances(pool:list)->dict: # name -> [n,n]; nan where a measure is not defined
+    "All pairwise distances of LoRAs with the same layers."
+    n, D = len(pool), distances(gram(pool)).numpy()
+    cos, angle, mad = (np.zeros((n, n)) for _ in range(3))
+    for i, j in combinations(range(n), 2):
+        a, b = pool[i], pool[j]
+        cos[i, j] = cos[j, i] = 1 - cosine(a, b)
+        angle[i, j] = angle[j, i] = np.mean([principal_angles(a[k], b[k])[0].mean().item() for k in a])
+        mad[i, j] = mad[j, i] = _mad(a, b)
+    length = np.array([norm(a) for a in pool])
+    return {'ΔW distance': D, 'relative ΔW distance': D / np.sqrt(length[:, None]*length), '1 - cosine': cos,
+            'subspace angle': angle, 'raw-factor MAD': mad}
+
+def _mad(a, b): # of the stored numbers, as they are in the file
+    if any(a[k].rank != b[k].rank for k in a): return np.nan
+    diff = [(p.float() - q.float()).abs().flatten() for k in a for p, q in ((a[k].up, b[k].up), (a[k].down, b[k].down))]
+    return float(torch.cat(diff).mean())
+
+def rank_correlation(x:np.ndarray, y:np.ndarray, # [n,n] distances between the same things
+                     draws:int=500, seed:int=0)->dict: # rho, low, high, pairs, p
+    "Spearman over pairs, with an interval from drawing the *things* again, and a permutation p-value (Mantel 1967)."
+    from scipy.stats import rankdata
+    pair, n, rng = np.triu_indices(len(x), 1), len(x), np.random.default_rng(seed)
+    def rho(u, v):
+        ok = np.isfinite(u) & np.isfinite(v)
+        return np.corrcoef(rankdata(u[ok]), rankdata(v[ok]))[0, 1] if ok.sum() > 2 else np.nan
+    def drawn():
+        ii = rng.integers(0, n, n); k = ii[pair[0]] != ii[pair[1]] # a thing has no pair with itself
+        return rho(x[ii[pair[0]], ii[pair[1]]][k], y[ii[pair[0]], ii[pair[1]]][k])
+    value = rho(x[pair], y[pair])
+    low, high = np.nanquantile([drawn() for _ in range(draws)], [.025, .975])
+    def shuffled(): o = rng.permutation(n); return rho(x[pair], y[np.ix_(o, o)][pair])
+    p = (1 + sum(abs(shuffled()) >= abs(value) for _ in range(draws))) / (1 + draws)
+    return dict(rho=float(value), low=float(low), high=float(high), pairs=int(np.isfinite(x[pair]).sum()), p=float(p))
+
+# %% ../nbs/11_analysis.ipynb #8b7341c4
+def without_block(lora:Lora, block:str)->Lora:
+    "A LoRA that leaves one block alone."
+    if block not in (has := {block_of(k) for k in lora}):
+        raise ValueError(f"LoRA '{lora.name}' does not change {block!r}; it changes {', '.join(sorted(has))}")
+    return lora.replace({k: f for k, f in lora.items() if block_of(k) != block})
+
+def layer_atlas(pipe, lora:Lora, style:str,          # a class of the judge
+                prompts:list, seeds:list, judge:Judge,
+                recogniser:Judge=None, subjects:list=None, # and what it should see, one for each prompt
+                steps:int=12, guidance:float=4.,
+               )->list[dict]: # block, norm, style, style_loss, and with a recogniser content, content_loss
+    "The whole LoRA, then without each of its blocks: what is left of the style, and of the subject."
+    blocks, norms = list(block_norms(lora)), block_norms(lora)
+    def seen(l):
+        mix_into(pipe, {'it': l})
+        try: x = generate(pipe, prompts, seeds, steps, guidance, weights={'it': 1.})
+        finally: unmix(pipe)
+        p = judge(x)[1][:, judge.classes.index(style)].mean().item()
+        return dict(style=p, **(dict(content=recogniser.accuracy(x, subjects)) if recogniser else {}))
+    whole = seen(lora)
+    rows = [dict(block='(all)', norm=norm(lora), **whole)]
+    for b in progress(blocks, 'blocks'):
+        left = seen(without_block(lora, b))
+        rows.append(dict(block=b, norm=norms[b], **left, **{f'{k}_loss': whole[k] - v for k, v in left.items()}))
+    return rows
 
 # %% ../nbs/11_analysis.ipynb #9a97cf26
 def arrow(c:Curve)->str: return f'{c.a}->{c.b}' # the name of a curve
@@ -276,7 +616,7 @@ def _share(s):
     if not s or s['share'] is None: return '–'
     return f"<b>{_percent(s['share'])}</b> <small>of {s['n']}; {_percent(s['low'])} to {_percent(s['high'])}</small>"
 
-# %% ../nbs/11_analysis.ipynb #00d1e376
+# %% ../nbs/11_analysis.ipynb #af422e43
 @dataclass
 class Shown:
     "What the sections of a report look at."
@@ -301,11 +641,14 @@ def _grid(x, a, b):
 
 def _pair_section(x, c):
     v, b = x.figures['details']['curves'][arrow(c)], shown(c.b)
-    cross = 'never overtakes' if v['crossover'] is None else f"overtakes at alpha {v['crossover']:.2f}"
+    s = switch(x.rows, c.a, c.b, draws=200)
+    sure = '' if np.isnan(s['crossover'][1:]).any() else ' (95 %% between %.2f and %.2f)' % tuple(s['crossover'][1:])
+    cross = 'never overtakes' if v['crossover'] is None else f"overtakes at alpha {v['crossover']:.2f}{sure}"
     way = 'rising all the way' if v['rises'] else f"with a step down of {-v['worst_step']:.2f}"
     name = lambda s: f'<em style="color:{colour(s, x.styles)}">{shown(s)}</em>'
     return (f'<section><h2>{name(c.a)} → {name(c.b)}</h2><div class="two"><p>P({b}) goes from '
-            f'<b>{v["start"]:.2f}</b> to <b>{v["end"]:.2f}</b>, {way}; {b} {cross}. {c.n[0]} pictures at each alpha; '
+            f'<b>{v["start"]:.2f}</b> to <b>{v["end"]:.2f}</b>, {way}; {b} {cross}, and takes '
+            f'{s["width"][0]:.2f} of the way to go from .1 to .9. {c.n[0]} pictures at each alpha; '
             f'the band is one standard deviation between noise seeds.</p>'
             f'<div class="plot">{svg(plot_curves([c], 2.2))}</div></div>'
             f'{_grid(x, c.a, c.b)}</section>')
@@ -368,8 +711,8 @@ def page(title:str, body:str)->str: # a whole HTML document
             '<meta name="viewport" content="width=device-width,initial-scale=1">'
             f'<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body><main>{body}</main></body></html>')
 
-# %% ../nbs/11_analysis.ipynb #afa313d2
-def plot_losses(histories:dict, # style -> rows of {'step', 'loss', 'val'}
+# %% ../nbs/11_analysis.ipynb #f3edcb37
+def plot_trainings(histories:dict, # style -> rows of {'step', 'loss', 'val'}
                 height:float=2.4): # inches
     "Training and validation loss of each LoRA."
     from matplotlib.figure import Figure
@@ -421,7 +764,7 @@ def _provenance(info, f, steps):
             f'{pre({k: info[k] for k in ("config", "versions")})}</details>'
             f'<details><summary>Every figure, as in report.json</summary>{pre(f)}</details></section>')
 
-# %% ../nbs/11_analysis.ipynb #286f1a57
+# %% ../nbs/11_analysis.ipynb #98be05be
 def _head(x):
     first, n = shown(x.styles[0]), len(x.styles)
     return (f'<h1>{first[0].upper() + first[1:]} to {shown(x.styles[-1])}, and what lies between</h1>'
@@ -430,7 +773,7 @@ def _head(x):
 
 def _training_section(histories):
     if not histories: return ''
-    return f'<section><h2>Training</h2><div class="plot full">{svg(plot_losses(histories))}</div></section>'
+    return f'<section><h2>Training</h2><div class="plot full">{svg(plot_trainings(histories))}</div></section>'
 
 def _hero(x):
     "One prompt and one seed, from the first style to the last by way of the others."
