@@ -342,7 +342,7 @@ def principal_angles(a:Factors, # one layer's change
     cosines = [torch.linalg.svdvals(p.T @ q).clamp(max=1) for p, q in zip(basis(a), basis(b))]
     return tuple(torch.rad2deg(c.acos()) for c in cosines)
 
-# %% ../nbs/04_lora.ipynb #796b1d91
+# %% ../nbs/04_lora.ipynb #dc66d4c5
 _MANY, _LONG = 50_000, 500 # more tensors, or longer names, than any LoRA has
 
 def open_tensors(path, # safetensors, torch (.pt .ckpt .bin, whatever the name says) or a peft folder
@@ -379,9 +379,13 @@ def _open_safetensors(path):
                          "copy or download it again") from e
 
 def _open_pickle(path):
-    if zipfile.is_zipfile(path): # torch never compresses, so what it unpacks to is what there is
-        with zipfile.ZipFile(path) as z: inside, size = sum(i.file_size for i in z.infolist()), path.stat().st_size
-        if inside > size: raise ValueError(f"'{path}' would unpack to {inside:,} bytes from {size:,}: it was not opened")
+    size, inside = path.stat().st_size, 0
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as z: inside = sum(i.file_size for i in z.infolist())
+    except Exception as e: raise ValueError(f"'{path}' is a damaged archive ({e}): copy or download it again") from e
+    if inside > size: # torch never compresses
+        raise ValueError(f"'{path}' would unpack to {inside:,} bytes from {size:,}: it was not opened")
     try: state = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as e: # torch raises half a dozen types here, for damage and for code alike
         why = (str(e).splitlines() or [type(e).__name__])[0]
