@@ -9,7 +9,7 @@ __all__ = ['encoding_dtype', 'prepared', 'encode', 'to_latents', 'decode', 'psnr
            'refuse_another', 'plan_shards', 'carried', 'take_out', 'precompute', 'fitting_precision', 'Shards',
            'Loader', 'vae_report']
 
-# %% ../nbs/03_latents.ipynb #58a6f792
+# %% ../nbs/03_latents.ipynb #e9c82396
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw, ImageOps
 import numpy as np, torch
 from torch import Tensor
 
-from .core import BASES, atomic_path, fingerprint, progress, read_json, write_json
+from .core import BASES, atomic_path, fingerprint, noise, progress, read_json, write_json
 from .data import Painting, lot, open_picture
 
 # %% ../nbs/03_latents.ipynb #bf0b6403
@@ -224,16 +224,16 @@ def read_square(p:Painting,
     "The middle of a painting; `ValueError` if the file is not the one that the list was made from."
     return read_view(View(p, size, size))
 
-# %% ../nbs/03_latents.ipynb #b2e299e1
+# %% ../nbs/03_latents.ipynb #99339b43
 def _npy(x):
     buffer = BytesIO(); np.save(buffer, x.to(torch.float16).numpy())
     return buffer.getvalue()
 
-def _sample(v, root, latents, states): # {suffix: bytes} of one view, its row first; latents as bytes
+def _sample(v, root, latents, states, drawn=False): # {suffix: bytes} of one view, its row first; latents as bytes
     p = v.painting
     row = {**asdict(p), 'path': os.path.relpath(p.path, root).replace(os.sep, '/'), 'key': v.key,
            'moments': v.moments_key, 'sizes': v.sizes(), 'view': v._how()}
-    return {'json': json.dumps(row, ensure_ascii=False).encode(), 'latents.npy': latents,
+    return {'json': json.dumps(row, ensure_ascii=False).encode(), f"{'sample' if drawn else 'latents'}.npy": latents,
             **{f'{k}.npy': _npy(x) for k, x in states.items()}}
 
 def _add(tar, key, sample):
@@ -257,7 +257,7 @@ class Words:
         at |= {c: {k: x[0] for k, x in self.known[c].items()} for c in captions if c in self.known}
         return {k: torch.stack([at[c][k] for c in captions]) for k in at[captions[0]]}
 
-# %% ../nbs/03_latents.ipynb #9f525bde
+# %% ../nbs/03_latents.ipynb #0210b7d3
 def _ahead(fn, jobs, n, lanes=None, start=None): # results in order, from threads that are up to n jobs ahead
     with ThreadPoolExecutor(lanes, initializer=start) as pool:
         queue = deque()
@@ -295,6 +295,7 @@ def samples(views:list, # `View`s of one shape
             carry=None, # {moments_key: where they are}, of latents that need not be computed
             precision:str='auto', # of the VAE
             workers:int=0, # processes that read files; 0 for threads
+            sample:bool=False, # one draw instead of mean and log variance
            ): # yields a list of (key, sample) per batch
     "Views through the VAE and the text encoders, a batch at a time."
     words, carry, dtype = words or Words(pipe), carry or {}, encoding_dtype(pipe.vae, precision)
@@ -310,13 +311,17 @@ def samples(views:list, # `View`s of one shape
         if new:
             x = np.stack([read_view(v) for v in new]) if x is None else x
             mean, logvar = encode(x, pipe.vae, precision)
-            latents = {v.moments_key: _npy(torch.cat([m, l])) for v, m, l in zip(new, mean, logvar)}
+            latents = {v.moments_key: _npy(_draw(v, m, l) if sample else torch.cat([m, l]))
+                       for v, m, l in zip(new, mean, logvar)}
         latents |= {k: _bytes_at(*carry[k]) for k in {v.moments_key for v in group} & carry.keys()}
         states = words([v.painting.caption for v in group])
-        return [(v.key, _sample(v, root, latents[v.moments_key], {k: x[j] for k, x in states.items()}))
+        return [(v.key, _sample(v, root, latents[v.moments_key], {k: x[j] for k, x in states.items()}, sample))
                 for j, v in enumerate(group)]
     with prepared(pipe.vae, dtype), _one_thread_each(lanes) as start:
         yield from _ahead(work, zip(groups, asked, pixels), lanes, lanes, start)
+
+def _draw(v, mean, logvar): # always the same one of a view
+    return mean + (.5*logvar).exp()*noise([int(v.moments_key[:15], 16)], mean.shape)[0]
 
 def _bytes_at(file, offset, size):
     with open(file, 'rb') as f: f.seek(offset); return f.read(size)
@@ -401,7 +406,7 @@ def plan_shards(wanted:dict, # key -> View, of one split
     names = (f for i in range(len(there) + len(dealt) + 1) if not (f := out/f'{split}-{i:06d}.tar').exists())
     return list(zip(names, dealt)), stale
 
-# %% ../nbs/03_latents.ipynb #42a4e410
+# %% ../nbs/03_latents.ipynb #09b1cd10
 def carried(stale:dict)->dict: # moments_key -> (file, offset, bytes)
     "Where latents are that samples no longer wanted will leave behind."
     found = {}
@@ -409,8 +414,9 @@ def carried(stale:dict)->dict: # moments_key -> (file, offset, bytes)
         with tarfile.open(file) as tar:
             for m in tar:
                 key, suffix = m.name.split('.', 1)
-                if key in gone and suffix == 'json': moments = json.load(tar.extractfile(m)).get('moments')
-                if key in gone and suffix == 'latents.npy': found[moments] = str(file), m.offset_data, m.size
+                if key not in gone: continue
+                if suffix == 'json': moments = json.load(tar.extractfile(m)).get('moments')
+                if suffix in ('latents.npy', 'sample.npy'): found[moments] = str(file), m.offset_data, m.size
     return found
 
 def take_out(file:Path, gone:set): # of keys
@@ -424,10 +430,14 @@ def take_out(file:Path, gone:set): # of keys
                 if m.name.split('.')[0] not in gone: new.addfile(m, old.extractfile(m))
     _write_keys(file, file.stat().st_size, keys)
 
-# %% ../nbs/03_latents.ipynb #ce10081a
+# %% ../nbs/03_latents.ipynb #6e733ab0
 def _claim(out, pipe, size, made):
     "Make the folder this base's, or refuse."
-    if (out/'index.json').exists(): refuse_another(read_json(out/'index.json'), pipe, size, f"the shards in '{out}'")
+    if (out/'index.json').exists():
+        old = read_json(out/'index.json')
+        refuse_another(old, pipe, size, f"the shards in '{out}'")
+        if (was := old.get('made', {}).get('sample', False)) != made['sample']:
+            raise ValueError(f"the shards in '{out}' were made with sample={was}: ask for that, or take another folder")
     h = size//pipe.vae_scale_factor
     index = {'base': {'name': base_name(pipe), 'fingerprint': fingerprint(pipe)}, 'size': size, 'done': False,
              'latents': [2*pipe.vae.config.latent_channels, h, h], 'scaling_factor': pipe.vae.config.scaling_factor,
@@ -451,6 +461,7 @@ def precompute(paintings:list, # `Paintings`
                precision:str='auto', # of the VAE: fp16 on CUDA where it does not overflow, fp32 elsewhere; or bf16
                workers:int=0, # processes that open files; 0 for threads
                seed:int=0, # of the crops
+               sample:bool=False, # one draw instead of mean and log variance: half the bytes, the same in every epoch
               ): # -> Shards; None where others have not finished yet
     "Every painting and caption into shards; what is there already is kept, and what is no longer wanted is taken out."
     out, size = Path(out), size or native_size(pipe)
@@ -459,13 +470,14 @@ def precompute(paintings:list, # `Paintings`
     _check(paintings, pipe, size)
     views = views_of(paintings, size, buckets, crop, flip, seed, max(size//8, pipe.vae_scale_factor))
     precision = fitting_precision(pipe.vae, precision)
-    index, wanted = _claim(out, pipe, size, dict(buckets=buckets, crop=crop, flip=flip, precision=precision)), {}
+    made = dict(buckets=buckets, crop=crop, flip=flip, seed=seed, precision=precision, sample=sample)
+    index, wanted = _claim(out, pipe, size, made), {}
     for v in views: wanted.setdefault(v.painting.split, {})[v.key] = v
     for f in out.glob('*-*.tar'): wanted.setdefault(f.name.rsplit('-', 1)[0], {})
     plans = [plan_shards(vs, out, split, per_shard) for split, vs in wanted.items()]
     jobs, stale = [job for plan, _ in plans for job in plan], {f: k for _, s in plans for f, k in s.items()}
     mine = [(file, vs) for file, vs in jobs if int(file.stem[-6:]) % world == rank]
-    how = {'carry': carried(stale), 'precision': precision, 'workers': workers} if mine else {}
+    how = dict(carry=carried(stale), precision=precision, workers=workers, sample=sample) if mine else {}
     if mine: how['words'] = Words(pipe, [v.painting.caption for v in views])
     with progress(None, 'encoding', sum(len(vs) for _, vs in mine)) as bar:
         for file, vs in mine: write_shard(file, vs, pipe, getattr(paintings, 'root', '.'), batch, bar.update, **how)
@@ -504,7 +516,7 @@ def _check(paintings, pipe, size): # before anything is computed
     for t in filter(None, (pipe.tokenizer, getattr(pipe, 'tokenizer_2', None))):
         warn_if_too_long([p.caption for p in paintings], t)
 
-# %% ../nbs/03_latents.ipynb #a1089f50
+# %% ../nbs/03_latents.ipynb #f73cefd7
 def _at(folder, name): # where a file of a folder is
     return str(folder).replace('{}', name) if '{}' in str(folder) else f'{folder}/{name}'
 
@@ -520,7 +532,7 @@ class Shards:
     "A folder of shards that `precompute` has finished, here or at an address."
     def __init__(self, folder): # with index.json in it; a path, 'https://…', or 'pipe:COMMAND {}'
         self.far = '://' in str(folder) or str(folder).startswith('pipe:')
-        self.folder = str(folder).rstrip('/') if self.far else Path(folder)
+        self.folder, self.memory = str(folder).rstrip('/') if self.far else Path(folder), {}
         try:
             with _open(_at(self.folder, 'index.json')) as f: self.index = json.loads(f.read())
         except (OSError, ValueError):
@@ -554,14 +566,14 @@ class Shards:
         "Refuse a base, a size, or a list of paintings and captions, that these shards were not made with."
         refuse_another(self.index, pipe, size, f"the shards in '{self.folder}'")
         if paintings is None: return
-        made = {k: v for k, v in self.index.get('made', {}).items() if k in ('buckets', 'crop', 'flip')}
+        made = {k: v for k, v in self.index.get('made', {}).items() if k in ('buckets', 'crop', 'flip', 'seed')}
         step = max(self.index['size']//8, pipe.vae_scale_factor)
         keys = [v.key for v in views_of(paintings, self.index['size'], **made, step=step)]
         if _collection(keys) != self.index['collection']:
             raise ValueError(f"the shards in '{self.folder}' were made with other pictures or captions than this list "
                              f"of {len(paintings)}: call precompute with it, it does what has changed")
 
-# %% ../nbs/03_latents.ipynb #5785caae
+# %% ../nbs/03_latents.ipynb #b37ac66a
 def _read(file): # yields {suffix: bytes} per sample
     with _open(file) as f, tarfile.open(fileobj=f, mode='r|') as tar: # front to back, as it comes over a wire
         sample, key = {}, None
@@ -573,7 +585,8 @@ def _read(file): # yields {suffix: bytes} per sample
 
 def _arrays(sample): # bytes -> {'mean', 'logvar', 'text', ...} float32 and 'rows'
     x = {k[:-4]: torch.from_numpy(np.load(BytesIO(v))).float() for k, v in sample.items() if k.endswith('.npy')}
-    (mean, logvar), row = x.pop('latents').chunk(2), json.loads(sample['json'])
+    row, drawn = json.loads(sample['json']), x.pop('sample', None) # a draw is a distribution without width
+    mean, logvar = x.pop('latents').chunk(2) if drawn is None else (drawn, torch.full_like(drawn, -60.))
     if 'sizes' in row: x['time_ids'] = torch.tensor(row['sizes'], dtype=torch.float32)
     return {'mean': mean, 'logvar': logvar, **x, 'rows': row}
 
@@ -593,12 +606,12 @@ def load(self:Shards, split:str='train', # or 'val'
     def asked(row): return row['style'] in wanted and (not shape or row['sizes'][:3:-1] == list(shape))
     found = [_arrays(s) for f in self.urls(split) for s in _read(f) if asked(json.loads(s['json']))]
     if not found: raise ValueError(f"no '{split}' paintings of {', '.join(sorted(wanted))} in '{self.folder}'")
-    if len(shapes := {tuple(s['mean'].shape) for s in found}) > 1:
+    if len({tuple(s['mean'].shape) for s in found}) > 1:
         raise ValueError(f"the '{split}' paintings have shapes {', '.join(self.index['shapes'][split])}: "
                          "load one of them, shape=(width, height), or go through loader(), whose batches have one each")
     return _stack(sorted(found, key=lambda s: s['rows']['key']))
 
-# %% ../nbs/03_latents.ipynb #0ed4baec
+# %% ../nbs/03_latents.ipynb #a546e16a
 def _batches(samples, batch): # of one shape each; the last one of each shape may be smaller
     waiting = {}
     for s in samples:
@@ -609,17 +622,19 @@ def _batches(samples, batch): # of one shape each; the last one of each shape ma
 
 class Loader:
     "Batches from shards; each time it is gone through is an epoch, in an order of its own."
-    def __init__(self, urls:list, batch:int=16, seed:int=0, workers:int=0, buffer:int=1000, keep:bool=False, **kw):
+    def __init__(self, urls:list, batch:int=16, seed:int=0, workers:int=0, buffer:int=1000,
+                 kept:list=None, # where a split that is kept in memory is, or will be
+                 **kw):
         self.urls, self.batch, self.seed, self.workers, self.buffer, self.epoch = urls, batch, seed, workers, buffer, 0
-        self.keep, self.kw, self.kept = keep, kw, None
+        self.kept, self.kw = kept, kw
 
     def __iter__(self):
         luck, self.epoch = 1_000_003*self.seed + self.epoch, self.epoch + 1
-        return self._from_memory(luck) if self.keep else self._from_shards(luck)
+        return self._from_shards(luck) if self.kept is None else self._from_memory(luck)
 
     def _from_memory(self, luck):
         from webdataset.utils import pytorch_worker_info
-        if self.kept is None: self.kept = [s for url in self.urls for s in _read(url)]
+        if not self.kept: self.kept += [s for url in self.urls for s in _read(url)]
         rank, world, *_ = pytorch_worker_info()
         order = np.random.default_rng(luck).permutation(len(self.kept))[rank::world]
         return _batches((_arrays(self.kept[i]) for i in order), self.batch)
@@ -649,7 +664,8 @@ def loader(self:Shards, split:str='train', # or 'val'
           )->Loader: # yields what `Shards.load` returns, a batch at a time
     "A stream of batches over a split."
     size = self.index.get('bytes', {}).get(split, math.inf)
-    return Loader(self.urls(split), batch, seed, workers, buffer, not kw and size <= memory*1e6, **kw)
+    kept = self.memory.setdefault(split, []) if not kw and size <= memory*1e6 else None
+    return Loader(self.urls(split), batch, seed, workers, buffer, kept, **kw)
 
 # %% ../nbs/03_latents.ipynb #e28884c6
 @torch.no_grad()
