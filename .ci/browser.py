@@ -1,0 +1,469 @@
+"""The widgets in a real browser: Voila for all of them, JupyterLab for a few. `python .ci/browser.py [RUNS]`
+
+Each control is moved by mouse and by keyboard, and each picture compared, pixel by pixel, with what the plain function
+paints in this process. Needs chromium: `apt-get install -y chromium`, or CHROMIUM=/path/to/it."""
+import io
+import os
+import secrets
+import shutil
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from base64 import b64decode
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"} # what the kernels have, so that the pictures are equal
+SERVERS = dict(os.environ)
+os.environ["TQDM_DISABLE"] = "1" # no bars among the results
+
+import numpy as np
+import torch
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from loramix_nb.core import asset, load_base
+from loramix_nb.lora import load_lora
+from loramix_nb.merging import Recipe, merge
+from loramix_nb.sampling import generate, mix_into, mixed
+from loramix_nb.transfer import restyle
+from loramix_nb.widgets import Easel, board_mix, mark, split_blocks, triangle_point, triangle_weights
+
+TOP = Path(__file__).resolve().parent.parent
+NAMES = "chromium", "chromium-browser", "google-chrome"
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+FLAGS = ("--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+         "--disable-component-update --disable-sync").split()
+PROMPT, SEED, STYLES = "A painting of a red boat on the sea", 3, ("early_renaissance", "pop_art", "expressionism")
+SLOW = 300_000 # ms: how long a busy machine may take for what is done in seconds on a quiet one
+TIMES = {} # what was measured -> milliseconds
+
+
+class Reference:
+    "The plain functions, on a pipeline of this process."
+    def __init__(self):
+        torch.set_num_threads(1)
+        self.pipe, self.files = load_base("tiny"), {s: asset(f"eras/{s}.safetensors") for s in STYLES}
+        self.loras = {s: load_lora(f) for s, f in self.files.items()}
+        self.board, self.made = Easel(self.pipe, {"/".join(k): v for k, v in split_blocks(self.loras).items()}), {}
+
+    def mix(self, weights, prompt=PROMPT, seed=SEED, steps=20):
+        if (key := (tuple(weights.items()), prompt, seed, steps)) not in self.made:
+            if not mixed(self.pipe) or mixed(self.pipe).names != list(self.loras): mix_into(self.pipe, self.loras)
+            self.made[key] = generate(self.pipe, prompt, seed, steps=steps, weights=weights)[0]
+        return self.made[key]
+
+    def plain(self, prompt, seed=5, steps=12):
+        if mixed(self.pipe): mixed(self.pipe).set([0.]*len(mixed(self.pipe).names))
+        return generate(self.pipe, prompt, seed, steps=steps)[0]
+
+    def run(self, lines, **more):
+        "What the three lines paint."
+        names = dict(load_base=load_base, load_lora=load_lora, asset=asset, mix_into=mix_into, generate=generate,
+                     merge=merge, Recipe=Recipe, restyle=restyle, **more)
+        exec(lines, names)
+        return np.asarray(names["picture"])
+
+
+# ---- the servers
+
+VOILA = "voila", str(TOP/"nbs"/"app"), "--Voila.ip=127.0.0.1", "--VoilaConfiguration.file_allowlist=(?!)" # as `make app`
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@contextmanager
+def server(tmp, *command):
+    "A Jupyter server on 127.0.0.1, with a token and a configuration of its own: (address, port, token)."
+    port, token = free_port(), secrets.token_urlsafe(16)
+    env = {**SERVERS, "LORAMIX_RUNS": str(tmp/"runs"), "JUPYTER_CONFIG_DIR": str(tmp/"config"), "IPYTHONDIR": str(tmp/"ipython"),
+           "JUPYTER_RUNTIME_DIR": str(tmp/"runtime"), "JUPYTER_DATA_DIR": str(tmp/"data")}
+    with open(tmp/"server.log", "w") as log:
+        p = subprocess.Popen([sys.executable, "-m", *command, "--no-browser", f"--port={port}", f"--{'Voila' if 'voila' in command else 'IdentityProvider'}.token={token}"], env=env, stdout=log, stderr=log)
+        try:
+            for _ in range(600):
+                with socket.socket() as s:
+                    if s.connect_ex(("127.0.0.1", port)) == 0: break
+                if p.poll() is not None: break
+                time.sleep(.1)
+            else: raise AssertionError("the server did not come up")
+            assert p.poll() is None, (tmp/"server.log").read_text()
+            yield f"http://127.0.0.1:{port}", port, token
+        finally:
+            p.terminate()
+            p.wait(30)
+
+
+# ---- what the browser shows
+
+class Screen:
+    "One widget on a page."
+    def __init__(self, page, kind):
+        self.page, self.box, self.kind = page, page.locator(f"section.lm-{kind}"), kind
+        self.img = self.box.locator("figure img.lm-picture")
+        self.box.evaluate("box => box.scrollIntoView()")
+        self.note, self.code = self.box.locator(".lm-note"), self.box.locator(".lm-code")
+
+    def until(self, test, *args):
+        "Wait for a condition on the widget's element, in JavaScript."
+        self.page.wait_for_function(f"([box, args]) => ({test})(box, ...args)", arg=[self.box.element_handle(), args], timeout=SLOW)
+
+    def shows(self, expected, what, slack=0):
+        "Wait for this full picture; then compare the pixels that the browser decoded with it."
+        expected = np.asarray(expected)
+        if not slack: # the mark is the hash of the pixels, so that waiting for it is waiting for the picture
+            self.until("(box, m) => { const d = box.querySelector('figure img.lm-picture').dataset; return d.mark === m && d.stage === 'full' }", mark(expected))
+        else: self.until("(box) => box.querySelector('figure img.lm-picture').dataset.stage === 'full'")
+        seen = pixels(self.img)
+        off = np.abs(seen.astype(int) - expected).max() if seen.shape == expected.shape else 255
+        assert off <= slack, f"{self.kind}, {what}: the picture differs from the function's by {off} of 255"
+
+    def timed(self, act):
+        "Milliseconds from a key press to the first new picture, and to the full one, with its mark."
+        self.page.evaluate("""box => {
+            const img = box.querySelector('figure img.lm-picture'), log = window.lmlog = {start: 0, seen: []}
+            addEventListener('keydown', () => { log.start ||= performance.now() }, {capture: true, once: true})
+            new MutationObserver(() => log.seen.push({ms: performance.now() - log.start, ...img.dataset}))
+                .observe(img, {attributeFilter: ['data-shown']}) }""", self.box.element_handle())
+        old = self.img.get_attribute("data-mark")
+        act()
+        self.page.wait_for_function("old => lmlog.seen.some(s => s.stage === 'full' && s.mark !== old)", arg=old, timeout=SLOW)
+        seen = [s for s in self.page.evaluate("lmlog.seen") if s["mark"] != old]
+        return seen[0]["ms"], next(s["ms"] for s in seen if s["stage"] == "full"), seen[0]["stage"]
+
+
+def pixels(img):
+    "What the browser made of a picture, uint8 [H, W, 3]."
+    data = img.evaluate("""img => { const c = document.createElement('canvas'); c.width = img.naturalWidth; c.height = img.naturalHeight
+        const x = c.getContext('2d'); x.drawImage(img, 0, 0); return c.toDataURL('image/png').split(',')[1] }""")
+    return np.asarray(Image.open(io.BytesIO(b64decode(data))).convert("RGB"))
+
+
+def places(box):
+    "Where the parts of a widget are, seen from its corner: what must not jump."
+    return box.evaluate("""box => { const at = e => e.getBoundingClientRect(), o = at(box)
+        return ['.lm-buttons', '.lm-code', 'figure', '.lm-control'].map(s => at(box.querySelector(s))).map(r => [r.x - o.x, r.y - o.y, r.width, r.height].map(Math.round)) }""")
+
+
+# ---- the checks
+
+def alpha(page, ref):
+    "AlphaSlider: mouse, keyboard, prompt and seed; cached and fresh; a sweep; kept, taken up, copied."
+    w, at = Screen(page, "alpha"), lambda t, **kw: ref.mix({"early_renaissance": round(1 - t, 6), "pop_art": t}, **kw)
+    bar = w.box.locator("input[type=range]")
+    w.shows(at(.5), "at the start")
+    before, box = places(w.box), bar.bounding_box()
+    page.mouse.click(box["x"] + 8 + .8*(box["width"] - 16), box["y"] + box["height"]/2)
+    w.shows(at(.8), "after a click")
+    bar.focus()
+    TIMES["fresh"] = [w.timed(lambda: bar.press("ArrowLeft")) for _ in range(2)] # .75, .7
+    w.shows(at(.7), "after two keys")
+    TIMES["cached"] = [w.timed(lambda k=k: bar.press(k)) for k in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowRight")]
+    w.shows(at(.75), "on the way back")
+    assert all(stage == "full" for _, _, stage in TIMES["cached"]), TIMES["cached"]
+    bar.press("Home")
+    w.shows(at(0.), "at the first style")
+    assert bar.get_attribute("aria-valuetext") == "100% early renaissance, 0% pop art"
+    page.mouse.move(box["x"] + 8, box["y"] + box["height"]/2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 8, box["y"] + box["height"]/2, steps=40)
+    page.mouse.up()
+    start = time.time()
+    w.shows(at(1.), "after a sweep")
+    TIMES["after a sweep"] = [(1000*(time.time() - start),)*2 + ("full",)]
+    assert places(w.box) == before, "the slider's parts have moved"
+    keep_and_take_up(w, ref, lambda: bar.press("Home"), at(1.), at(0.))
+    w.box.locator(".lm-prompt").fill("A painting of a cat")
+    w.box.locator(".lm-seed").fill("5")
+    w.box.locator(".lm-seed").press("Tab")
+    w.shows(at(1., prompt="A painting of a cat", seed=5), "with another prompt and seed")
+
+
+def keep_and_take_up(w, ref, leave, here, there):
+    w.box.locator("button.lm-keep").click()
+    w.until("box => box.querySelector('.lm-note').textContent.startsWith('kept as')")
+    name = w.note.text_content().removeprefix("kept as ")
+    w.box.locator("button.lm-copy").click()
+    w.until("box => box.querySelector('.lm-note').textContent === 'copied'")
+    lines = w.page.evaluate("navigator.clipboard.readText()")
+    assert lines == w.code.text_content() and len(lines.splitlines()) == 3, lines
+    assert np.abs(ref.run(lines).astype(int) - here).max() <= 1, "the three lines paint something else"
+    leave()
+    if there is not None: w.shows(there, "somewhere else")
+    w.box.locator("select.lm-kept").select_option(name)
+    w.shows(here, "taken up again")
+
+
+def triangle(page, ref):
+    "StyleTriangle: drag and arrow keys, and the same arithmetic as in Python."
+    w = Screen(page, "triangle")
+    pad, at = w.box.locator(".lm-pad"), lambda: [float(v) for v in pad.get_attribute("data-at").split(",")]
+    where = lambda: dict(zip(STYLES, at()))
+    w.shows(ref.mix(where()), "at the start")
+    before, box = places(w.box), pad.bounding_box()
+    k = box["width"] / 304 # the drawing is 304 wide, the triangle in it 260 by 225, with a margin of 22
+    spot = lambda x, y: (box["x"] + k*(22 + 260*x), box["y"] + k*(22 + 225*y))
+    page.mouse.move(*spot(*triangle_point(at())))
+    page.mouse.down()
+    for x, y in ((.4, .4), (-.2, .3), (.5, 1.3), (1.4, .6), (.62, .75)):
+        page.mouse.move(*spot(x, y), steps=4)
+        assert np.abs(np.subtract(at(), triangle_weights(x, y))).max() < .011, (x, y, at())
+    page.mouse.up()
+    w.shows(ref.mix(where()), "after a drag")
+    for keys in (["ArrowLeft", "ArrowUp"], ["Shift+ArrowRight"], ["2"], ["0"], ["1", "ArrowDown", "ArrowDown"]):
+        old = at()
+        for key in keys: pad.press(key)
+        assert at() != old and abs(sum(at()) - 1) < 1e-9, (keys, at())
+        w.shows(ref.mix(where()), f"after {keys}")
+    assert places(w.box) == before, "the triangle's parts have moved"
+    here = ref.mix(where())
+    keep_and_take_up(w, ref, lambda: pad.press("3"), here, ref.mix(dict(zip(STYLES, (0., 0., 1.)))))
+
+
+def board(page, ref):
+    "MixBoard: strengths, the UNet's fader, single blocks, by mouse and by keyboard."
+    w = Screen(page, "board")
+    styles, blocks = w.box.locator("input.lm-strength"), list(split_blocks(ref.loras))
+    def expected():
+        v = [[float(x.input_value()) for x in w.box.locator(s).all()] for s in ("input.lm-strength", "input.lm-block")]
+        mix = board_mix(dict(zip(STYLES, v[0])), dict(zip(blocks, v[1])))
+        return ref.board.paint({"/".join(k): x for k, x in mix.items()}, PROMPT, SEED)
+    for i in range(3): w.box.locator("summary").nth(i).click()
+    w.shows(expected(), "at the start")
+    before = places(w.box)
+    styles.nth(1).focus()
+    for _ in range(3): styles.nth(1).press("ArrowRight")
+    assert styles.nth(1).input_value() == "0.45", styles.nth(1).input_value()
+    w.shows(expected(), "after three keys")
+    box = styles.nth(2).bounding_box()
+    page.mouse.click(box["x"] + .25*box["width"], box["y"] + box["height"]/2)
+    w.shows(expected(), "after a click")
+    w.box.locator("input.lm-unet").first.focus()
+    w.box.locator("input.lm-unet").first.press("ArrowLeft")
+    assert {x.input_value() for x in w.box.locator("input.lm-block").all()[:7]} == {"0.95"}
+    w.shows(expected(), "with the UNet's fader moved")
+    mid = w.box.locator("input.lm-block[data-block=MID]").nth(1)
+    mid.focus()
+    for _ in range(6): mid.press("ArrowLeft")
+    here = expected()
+    w.shows(here, "with a block moved")
+    assert w.box.locator("em").count() == 3, "these LoRAs leave the text encoder alone"
+    assert places(w.box) == before, "the board's parts have moved"
+    keep_and_take_up(w, ref, lambda: styles.nth(0).press("End"), here, None)
+
+
+def sweep(page, ref):
+    "SweepBrowser: filters, mouse and arrow keys, the Python of a picture."
+    w = Screen(page, "sweep")
+    w.until("box => box.querySelectorAll('.lm-thumbs button').length === 6")
+    w.box.locator("select[data-column=seed]").select_option("4")
+    w.until("box => box.querySelectorAll('.lm-thumbs button').length === 3")
+    buttons = w.box.locator(".lm-thumbs button")
+    for act, what in ((buttons.nth(1).click, "a click"), (lambda: page.keyboard.press("ArrowRight"), "→"), (lambda: page.keyboard.press("Home"), "Home")):
+        old = w.img.get_attribute("data-mark")
+        act()
+        w.until("(box, old) => box.querySelector('figure img').dataset.mark !== old", old)
+        chosen = w.box.locator(".lm-thumbs button[aria-selected=true]")
+        assert chosen.count() == 1 and "seed" not in chosen.get_attribute("title")
+        w.until("box => box.querySelector('figure img').dataset.mark === box.querySelector('[aria-selected=true] img').dataset.mark")
+        w.shows(ref.run(w.code.text_content()), what, slack=1) # painted in a batch there, alone here
+    w.box.locator("select[data-column=seed]").select_option("")
+    w.until("box => box.querySelector('.lm-note').textContent === '6 of 6 pictures'")
+
+
+def survey(page, ref, runs):
+    "Survey: every key and button; what is on the disk is what was answered."
+    w, votes = Screen(page, "survey"), runs/"gallery"/"votes.sqlite"
+    def answers():
+        with sqlite3.connect(f"file:{votes}?mode=ro", uri=True) as db: return [a for a, in db.execute("select answer from votes order by id")]
+    def act(do, done):
+        do()
+        w.until("(box, n) => box.dataset.done === n", str(done))
+        return answers()
+    w.box.focus()
+    assert act(lambda: page.keyboard.press("ArrowLeft"), 1) == ["left"]
+    assert act(w.box.locator(".lm-right").click, 2) == ["left", "right"]
+    assert act(lambda: page.keyboard.press("z"), 1) == ["left"]
+    assert act(w.box.locator(".lm-tie").click, 2) == ["left", "tie"]
+    assert act(lambda: page.keyboard.press("s"), 3) == ["left", "tie", "skip"]
+    assert "strength" in w.box.locator(".lm-result").text_content(), "no ranking at the end"
+    page.keyboard.press("ArrowLeft") # there is nothing left to answer
+    assert act(w.box.locator(".lm-undo").click, 2) == ["left", "tie"]
+    assert act(lambda: page.keyboard.press("ArrowDown"), 3) == ["left", "tie", "tie"]
+    act(w.box.locator(".lm-undo").click, 2)
+    assert all(s not in w.box.inner_html() for s in ("0.5", "pop_art", ".png")), "the survey tells what is shown"
+
+
+def pool(page, ref):
+    "PoolBrowser: select, mix, rename, undo, take in a file, refuse what is wrong."
+    w = Screen(page, "pool")
+    card = lambda name: w.box.locator(f".lm-cards button[data-name='{name}']")
+    def has(*names): w.until("(box, ...names) => [...box.querySelectorAll('.lm-cards button')].map(b => b.dataset.name).join() === names.join()", *names)
+    def paints(name, picture):
+        w.until("(box, n) => box.querySelector(`[data-name='${n}'] img`).dataset.mark", name)
+        off = np.abs(pixels(card(name).locator("img")).astype(int) - picture).max()
+        assert off <= 1, f"'{name}' shows another picture, {off} of 255 off"
+    two = STYLES[:2]
+    has(*two)
+    for s in two: paints(s, ref.mix({s: 1.}))
+    card(two[0]).click()
+    card(two[0]).press("ArrowRight")
+    page.keyboard.press("Space")
+    w.until("box => !box.querySelector('.lm-mix').disabled")
+    w.box.locator(".lm-share").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    w.box.locator(".lm-mix").click()
+    w.until("box => box.querySelectorAll('.lm-cards button').length === 3")
+    child = w.box.locator(".lm-cards button").nth(2).get_attribute("data-name")
+    paints(child, ref.mix(dict(zip(two, (.3, .7)))))
+    w.box.locator(".lm-undo").click()
+    has(*two)
+    w.box.locator("input[type=file]").set_input_files(str(ref.files["expressionism"]))
+    has(*STYLES)
+    paints("expressionism", ref.mix({"expressionism": 1.}))
+    card(two[1]).click() # of the two that were selected one is left
+    w.box.locator(".lm-name").fill("expressionism")
+    w.box.locator(".lm-rename").click()
+    w.until("box => box.querySelector('.lm-note').textContent.includes(\"there is a 'expressionism'\")")
+    has(*STYLES)
+    w.box.locator(".lm-name").fill("gold")
+    w.box.locator(".lm-rename").click()
+    has("gold", *STYLES[1:])
+    w.box.locator(".lm-undo").click()
+    has(*STYLES)
+    w.box.locator("summary").click()
+    w.until("box => box.querySelector('.lm-tree').naturalWidth > 100")
+
+
+def transfer(page, ref):
+    "TransferBoard: photo, faders and keys."
+    w = Screen(page, "transfer")
+    photos = {k: Image.fromarray(ref.plain(p)) for k, p in (("boat", "a red boat on the sea"), ("cat", "a black cat in a room"))}
+    w.until("box => box.querySelector('figure img.lm-picture').dataset.stage === 'full'")
+    run = lambda: ref.run(w.code.text_content(), photos=photos)
+    w.shows(run(), "at the start")
+    w.box.locator(".lm-photo").select_option("cat")
+    w.until("box => box.querySelector('.lm-before').alt === 'the photo cat' && box.querySelector('.lm-code').textContent.includes(\"photos['cat']\")")
+    w.shows(run(), "with the other photo")
+    strength = w.box.locator(".lm-keep-0")
+    strength.focus()
+    strength.press("ArrowRight")
+    w.until("box => box.querySelector('.lm-code').textContent.includes('strength=0.65')")
+    w.shows(run(), "after a key")
+    box = w.box.locator(".lm-strength").nth(1).bounding_box()
+    page.mouse.click(box["x"] + box["width"] - 8, box["y"] + box["height"]/2)
+    w.until("box => box.querySelector('.lm-code').textContent.includes(\"'pop_art': 1.0\")")
+    w.shows(run(), "after a click")
+    assert w.box.locator(".lm-keep-1").is_disabled() and w.box.locator(".lm-keep-2").is_disabled()
+
+
+def nothing_outside(address, port, token, tmp):
+    "Voila asks for the token, and gives out no file, whichever way its path is written."
+    (TOP/"nbs"/"app"/".secret.png").write_bytes(b"nobody should see this")
+    def get(path, with_token=True):
+        c = HTTPConnection("127.0.0.1", port, timeout=60)
+        c.request("GET", path, headers={"Authorization": f"token {token}"} if with_token else {}) # sent as it is written
+        r = c.getresponse()
+        return r.status, r.read()
+    try:
+        for path in ("/", "/voila/render/studio.ipynb"): assert get(path, False)[0] in (302, 401, 403), f"{path} needs no token"
+        ups = ("../", "..%2f", "%2e%2e/", "%2e%2e%2f", "..%252f", "..\\", "..%5c", "....//", "%c0%ae%c0%ae/")
+        files = [f"{u*n}{f}" for u in ups for n in (1, 3, 6) for f in ("README.md", "etc/passwd", "nbs/images/hero.png")]
+        inside = ["studio.ipynb", ".secret.png", "%2esecret.png", "./.secret.png", "runs/studio", "/etc/passwd", "%2fetc%2fpasswd"]
+        for root in ("/voila/files/", "/voila/static/", "/static/", "/voila/templates/lab/static/", "/files/", "/voila/render/", "/voila/tree/", "/api/contents/"):
+            for f in files + inside:
+                if root in ("/voila/render/", "/voila/tree/") and f in ("studio.ipynb",): continue # the page itself
+                status, body = get(root + f)
+                told = any(s in body for s in (b"root:x:", b"nobody should see", b"# loramix_nb", b"\x89PNG", b'"nbformat"'))
+                assert not told and (status >= 400 or root in ("/voila/render/", "/voila/tree/")), f"{root}{f}: {status} {body[:80]}"
+    finally: (TOP/"nbs"/"app"/".secret.png").unlink()
+    with socket.socket() as s:
+        s.settimeout(1)
+        others = {a[4][0] for a in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)} - {"127.0.0.1", "127.0.1.1"}
+        for a in others: assert s.connect_ex((a, port)) != 0, f"it listens on {a}, too"
+
+
+def lab(page, address, token, ref):
+    "JupyterLab: the studio is run, and the slider answers."
+    page.goto(f"{address}/lab/tree/studio.ipynb?token={token}&reset", timeout=SLOW)
+    idle = page.locator("text=Python 3 (ipykernel) | Idle") # the attribute data-status says idle before it is
+    idle.wait_for(timeout=SLOW)
+    page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.locator("section.lm-alpha").wait_for(timeout=SLOW)
+    w = Screen(page, "alpha")
+    w.shows(ref.mix({"early_renaissance": .5, "pop_art": .5}), "at the start")
+    bar = w.box.locator("input[type=range]")
+    bar.focus()
+    TIMES["fresh, in JupyterLab"] = [w.timed(lambda: bar.press("ArrowRight"))]
+    w.shows(ref.mix({"early_renaissance": .45, "pop_art": .55}), "after a key")
+    TIMES["cached, in JupyterLab"] = [w.timed(lambda k=k: bar.press(k)) for k in ("ArrowLeft", "ArrowRight", "ArrowLeft")]
+    box = bar.bounding_box()
+    page.mouse.click(box["x"] + box["width"] - 3, box["y"] + box["height"]/2)
+    w.shows(ref.mix({"early_renaissance": 0., "pop_art": 1.}), "after a click")
+
+
+# ---- all of it
+
+def photograph(page, kind, images):
+    "The screenshot that the docs show; the files are rewritten only when asked for."
+    if images: page.locator(f"section.lm-{kind}").screenshot(path=str(images/f"widget_{kind}.png"))
+
+
+def browse(images=None, only=()):
+    "All checks, each on its page: a list of what passed."
+    passed, ref = [], Reference()
+    def check(fn, *args):
+        if only and fn.__name__ not in only: return
+        start = time.time()
+        fn(*args)
+        passed.append(fn.__name__)
+        print(f"  passed {fn.__name__}: {fn.__doc__} ({time.time() - start:.1f} s)", flush=True)
+    with tempfile.TemporaryDirectory() as tmp, sync_playwright() as play:
+        tmp, chrome = Path(tmp), play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page_of = lambda: chrome.new_context(viewport={"width": 1000, "height": 1400}, permissions=["clipboard-read", "clipboard-write"]).new_page()
+        with server(tmp, *VOILA) as (address, port, token):
+            check(nothing_outside, address, port, token, tmp)
+            for notebook, checks in (("studio", (alpha, triangle, board)), ("gallery", (sweep, survey, pool, transfer))):
+                page, wrong = page_of(), []
+                page.on("pageerror", lambda e, wrong=wrong: wrong.append(str(e)))
+                page.goto(f"{address}/voila/render/{notebook}.ipynb?token={token}", timeout=SLOW)
+                for fn in checks:
+                    page.locator(f"section.lm-{fn.__name__}").wait_for(timeout=SLOW)
+                    check(fn, page, ref, *([tmp/"runs"] if fn is survey else []))
+                    photograph(page, fn.__name__, images)
+                assert not wrong, wrong
+                page.context.close()
+        (tmp/"lab").mkdir()
+        shutil.copy(TOP/"nbs"/"app"/"studio.ipynb", tmp/"lab")
+        with server(tmp, "jupyterlab", f"--ServerApp.root_dir={tmp/'lab'}", "--ServerApp.ip=127.0.0.1", "--allow-root",
+                    "--LabApp.expose_app_in_browser=True") as (address, _, token):
+            check(lab, page_of(), address, token, ref)
+        chrome.close()
+    return passed
+
+
+def main(runs=1, images=None):
+    "Run all checks, several times if asked to; exits with an error at the first that fails."
+    if not CHROMIUM or not Path(CHROMIUM).exists():
+        sys.exit(f"There is no browser to test in ({CHROMIUM or ', '.join(NAMES)}): apt-get install -y chromium, or set "
+                 "CHROMIUM=/path/to/one")
+    for i in range(runs):
+        start = time.time()
+        passed = browse(images)
+        print(f"run {i + 1} of {runs}: {len(passed)} checks passed in {time.time() - start:.0f} s")
+        for what, times in TIMES.items():
+            first, full, stage = (statistics.median(t[k] for t in times) if k < 2 else times[0][2] for k in range(3))
+            print(f"  {what}: first new picture after {first:.0f} ms ({stage}), the full one after {full:.0f} ms, median of {len(times)}")
+        assert statistics.median(t[0] for t in TIMES["cached"]) <= 300, f"a picture that is there came late: {TIMES['cached']}"
+
+
+if __name__ == "__main__": main(*map(int, sys.argv[1:2]), *map(Path, sys.argv[2:3]))
