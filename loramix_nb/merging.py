@@ -360,7 +360,7 @@ def merge_orthogonal(loras:list[Lora],    # the first keeps everything
         return combine(free, ws)
     return layerwise(layer, loras, weights, missing)
 
-# %% ../nbs/06_merging.ipynb #a6ba4396
+# %% ../nbs/06_merging.ipynb #fb98e6ba
 @torch.no_grad()
 def layer_inputs(pipe,              # a pipeline, as diffusers has them
                  prompts:list[str], # what one style is for
@@ -390,15 +390,18 @@ def zip_columns(fs:list[Factors],  # changes of one layer
     R = torch.linalg.qr(torch.cat([f.scale * wide(f.up) for f in fs], 1))[1] # only lengths count, and Q keeps them
     U = R.split([f.rank for f in fs], 1)
     D = [rows(f) for f in fs]
-    def acts(i, m): # of Σ_j ΔW_j diag(m_j) on the inputs of style i
-        return sum(u @ (d * c if inputs is None else (d * c) @ inputs[i].T) for u, d, c in zip(U, D, m))
-    alone = [acts(i, torch.eye(len(fs))[i][:, None]) for i in range(len(fs))]
+    def acts(m, x): # Σ_j ΔW_j diag(m_j), on some inputs or for each column
+        return sum(u @ (d * c if x is None else (d * c) @ x.T) for u, d, c in zip(U, D, m))
+    xs = [None]*len(fs) if inputs is None else inputs
+    alone = [acts(one[:, None], x) for one, x in zip(torch.eye(len(fs)), xs)]
     size = sum(p * a.square().sum() for p, a in zip(shares, alone)).clamp(min=1e-30)
+    goals = list(zip(shares, xs, alone))
+    if inputs is None: goals = [(1., None, sum(p * a for p, _, a in goals))] # one mean is as near to all as all of them
     m = shares[:, None].repeat(1, D[0].shape[1]).requires_grad_()
     adam = torch.optim.Adam([m], lr, eps=.1) # where the gradient is only rounding, nothing should move
     pairs = torch.triu_indices(len(fs), len(fs), 1)
     for _ in range(steps):
-        fit = sum(p * (acts(i, m) - a).square().sum() for i, (p, a) in enumerate(zip(shares, alone))) / size
+        fit = sum(p * (acts(m, x) - a).square().sum() for p, x, a in goals) / size
         loss = m.shape[1] * fit + balance * (m @ m.T)[pairs[0], pairs[1]].abs().sum()
         adam.zero_grad(); loss.backward(); adam.step()
     return m.detach()
