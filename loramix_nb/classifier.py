@@ -4,17 +4,16 @@
 
 # %% auto #0
 __all__ = ['AUGMENTATIONS', 'JUDGES', 'painted', 'Opened', 'pack_pictures', 'Packed', 'round_trip', 'mean_std', 'last_layer',
-           'build_net', 'Judge', 'save_judge', 'load_judge', 'augment', 'turn_and_crop', 'jitter_colours',
+           'build_net', 'folded', 'Judge', 'save_judge', 'load_judge', 'augment', 'turn_and_crop', 'jitter_colours',
            'augment_paintings', 'accuracy', 'judge_learner', 'Patience', 'calibrate', 'reliability',
            'calibration_error', 'plot_reliability', 'train_judge', 'find_lr', 'steepest', 'bootstrap', 'confusion',
            'per_class', 'top_losses', 'painted_between', 'features', 'energy', 'Likeness', 'learn_likeness',
            'save_likeness', 'load_likeness', 'score', 'write_results', 'export_pairs']
 
-# %% ../nbs/09_classifier.ipynb #d1ef0244
+# %% ../nbs/09_classifier.ipynb #69fc7223
 import io, json, math, re, tarfile, tempfile
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import combinations
 from pathlib import Path
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .core import (atomic_path, device, generator, progress, read_json, read_jsonl, write_json,
                              write_jsonl)
 from .data import Paintings, painting_id, square
@@ -192,7 +192,16 @@ def _take_weights(net, file): # all but the last layer, whose classes are others
     net.load_state_dict({k: v for k, v in has.items() if k in own and not k.startswith(head)}, strict=False)
     return net
 
-# %% ../nbs/09_classifier.ipynb #2001883f
+# %% ../nbs/09_classifier.ipynb #53b6199e
+def folded(net:nn.Module)->nn.Module: # the same function; the network itself where there is nothing to fold
+    "A copy of a plain stack of layers with each batch normalisation folded into its convolution, for inference."
+    if not isinstance(net, nn.Sequential): return net
+    def one(m):
+        if not (isinstance(m, nn.Sequential) and len(m) > 1 and isinstance(m[1], nn.BatchNorm2d)): return m
+        return nn.Sequential(fuse_conv_bn_eval(m[0], m[1]), *m[2:])
+    return nn.Sequential(*map(one, net)).eval()
+
+# %% ../nbs/09_classifier.ipynb #fe024deb
 @dataclass
 class Judge:
     "A classifier of pictures with its vocabulary, its normalisation and its calibration."
@@ -214,7 +223,7 @@ class Judge:
         x = torch.as_tensor(np.asarray(pictures))
         if x.ndim != 4 or x.shape[-1] != 3 or x.dtype != torch.uint8:
             raise ValueError(f"a judge looks at uint8 pictures [N,H,W,3], these are {x.dtype} {list(x.shape)}")
-        x = x.permute(0, 3, 1, 2).to(device()).float() / 255
+        x = x.permute(0, 3, 1, 2).to(device()).float().div_(255)
         if x.shape[-1] != self.size or x.shape[-2] != self.size:
             x = F.interpolate(x, (self.size,)*2, mode='bilinear', antialias=True, align_corners=False)
         return x
@@ -222,13 +231,13 @@ class Judge:
     def normalised(self, x:Tensor)->Tensor: # the same shape; x from 0 to 1
         "Centred and scaled as the training pictures were."
         stat = lambda v: torch.tensor(v, dtype=torch.float32, device=x.device).view(3, 1, 1)
-        return ((x - stat(self.mean)) / stat(self.std)).contiguous(memory_format=torch.channels_last)
+        return x.sub(stat(self.mean)).div_(stat(self.std)).contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
-    def __call__(self, pictures, batch:int=256)->tuple[Tensor, Tensor]: # logits and probabilities, both [N,classes]
+    def __call__(self, pictures, batch:int=64)->tuple[Tensor, Tensor]: # logits and probabilities, both [N,classes]
         "Look at pictures."
-        self.net.to(device()).eval()
-        logits = [self.net(self.prepare(pictures[i:i+batch])).float().cpu() for i in range(0, len(pictures), batch)]
+        net = folded(self.net.to(device()).eval())
+        logits = [net(self.prepare(pictures[i:i+batch])).float().cpu() for i in range(0, len(pictures), batch)]
         logits = torch.cat(logits) if logits else torch.zeros(0, len(self.classes))
         return logits, (logits / self.temperature).softmax(1)
 
@@ -616,15 +625,17 @@ def painted_between(eras:list, # names
     pictures, labels = zip(*(one(s) for s in progress(range(first, first + n), 'painting')))
     return np.stack(pictures), list(labels)
 
-# %% ../nbs/09_classifier.ipynb #5c76235e
+# %% ../nbs/09_classifier.ipynb #fb252fea
 @torch.no_grad()
 def features(judge:Judge, pictures, batch:int=256)->Tensor: # [N,d]
     "What the judge has in mind before its last layer; of the small network, averaged over the places of its map."
     seen, layer = [], last_layer(judge.net)[1]
     tap = judge.net[3] if judge.arch == 'small' else layer
     def note(m, i, o): seen.append((o.mean((2, 3)) if judge.arch == 'small' else i[0].flatten(1)).float().cpu())
+    judge.net.to(device()).eval()
     hook = tap.register_forward_hook(note)
-    try: judge(pictures, batch)
+    try:
+        for i in range(0, len(pictures), batch): judge.net(judge.prepare(pictures[i:i+batch]))
     finally: hook.remove()
     return torch.cat(seen)
 
@@ -679,8 +690,11 @@ def load_likeness(folder)->Likeness:
     d = load_file(file)
     return Likeness(d['centres'].double(), d['inverse'].double(), d['limit'].item())
 
-# %% ../nbs/09_classifier.ipynb #a747f8cf
-def _read(files): return np.stack([np.asarray(Image.open(f).convert('RGB')) for f in files])
+# %% ../nbs/09_classifier.ipynb #5fe4a5ee
+def _read(files): return np.stack([_rgb(f) for f in files])
+
+def _rgb(file):
+    with Image.open(file) as im: return np.asarray(im if im.mode == 'RGB' else im.convert('RGB'))
 
 def score(sweep,                # a `Sweep`, or the folder of one
           judge:Judge,          # who looks
@@ -707,21 +721,24 @@ def write_results(rows:list, # of a scored sweep
                   judge:Judge, file, key:str='judge')->Path:
     "One JSON file of everything a judge said about a sweep."
     about = dict(name=key, **{k: getattr(judge, k) for k in ('classes', 'arch', 'size', 'temperature')})
-    keep = ('file', 'weights', 'prompt', 'seed')
-    write_json(file, dict(schema='loramix.results/1', judge=about,
-                          pictures=[{**{k: r[k] for k in keep if k in r}, **r[key]} for r in rows if key in r]))
+    keep, text = ('file', 'weights', 'prompt', 'seed'), lambda x: json.dumps(x, ensure_ascii=False)
+    lines = (text({**{k: r[k] for k in keep if k in r}, **r[key]}) for r in rows if key in r)
+    head = f'{{"schema": "loramix.results/1", "judge": {text(about)},\n "pictures": [\n'
+    with atomic_path(file) as p: p.write_text(head + ',\n'.join(lines) + '\n]}\n', 'utf-8') # a line for each picture
     return Path(file)
 
-# %% ../nbs/09_classifier.ipynb #c3d61dfc
+# %% ../nbs/09_classifier.ipynb #ff47e3cc
 def export_pairs(rows:list,   # of a scored sweep
                  folder,      # `{a}_{b}/{prompt}.json` go there
                  key:str='judge',
                 )->list[Path]: # the files
     "For each pair and prompt {file: {alpha, seed, prompt, true_label, predicted_label, logits, probabilities}}."
-    found = {}
+    mixed = lambda r: tuple(k for k, v in r['weights'].items() if v)
+    found, pairs = {}, {mixed(r) for r in rows if len(mixed(r)) == 2}
     for r in rows:
-        for a, b in combinations(w := r['weights'], 2):
-            if abs(w[a] + w[b] - 1) > 1e-6 or sum(map(bool, w.values())) > bool(w[a]) + bool(w[b]): continue
+        for a, b in pairs: # a pure picture is an end of every line of its style
+            w = {s: r['weights'].get(s, 0.) for s in (a, b)}
+            if set(mixed(r)) - {a, b} or abs(sum(w.values()) - 1) > 1e-6: continue
             said, name = r[key], re.sub(r'\W+', '_', r['prompt'].lower()).strip('_')[:80]
             found.setdefault((f'{a}_{b}', name), {})[r['file']] = dict(
                 alpha=w[b], seed=r['seed'], prompt=r['prompt'], true_label={a: w[a], b: w[b]},
