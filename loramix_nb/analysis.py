@@ -307,13 +307,14 @@ def mean_probs(rows:list, key:str='judge')->dict: # class -> mean probability
     if not rows: raise ValueError("no pictures to average over")
     return {c: float(np.mean([r[key]['probs'][c] for r in rows])) for c in rows[0][key]['probs']}
 
-# %% ../nbs/11_analysis.ipynb #bba40b91
+# %% ../nbs/11_analysis.ipynb #5728a994
 def probability_bar(probs:dict, width:int, height:int, styles:list=())->Image.Image:
     "Probabilities as one coloured bar."
     bar, x = Image.new('RGB', (width, height), 'white'), 0.
     pen = ImageDraw.Draw(bar)
     for c, p in probs.items():
-        if p*width >= .5: pen.rectangle([round(x*width), 0, round((x + p)*width) - 1, height], fill=colour(c, styles))
+        left, right = round(x*width), round((x + p)*width)
+        if right > left: pen.rectangle([left, 0, right - 1, height], fill=colour(c, styles))
         x += p
     return bar
 
