@@ -8,10 +8,11 @@ __all__ = ['CAPTION', 'EDITS', 'SEEN', 'paint_collection', 'open_picture', 'pict
            'alike', 'near_duplicates', 'examine', 'picture_files', 'examine_all', 'difficult_folder', 'Paintings',
            'unpack', 'save_rows', 'download', 'describe']
 
-# %% ../nbs/02_data.ipynb #a20413d4
+# %% ../nbs/02_data.ipynb #f5c85d97
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from http.client import HTTPException
 from io import BytesIO
 from os.path import relpath
 from pathlib import Path
@@ -541,9 +542,9 @@ def load(cls:Paintings, path)->Paintings: # what `save` wrote, edited or not
     problems = [at(r) for r in read_jsonl(bad)] if bad.exists() else []
     return cls([Painting(**at(r)) for r in read_jsonl(path)], path.parent, problems)
 
-# %% ../nbs/02_data.ipynb #0b2277ac
+# %% ../nbs/02_data.ipynb #3a2feff3
 def _members(archive): # [(name, bytes packed or None, bytes unpacked, is a plain file)], and how to open one
-    if zipfile.is_zipfile(archive):
+    if not tarfile.is_tarfile(archive) and zipfile.is_zipfile(archive): # a tar may end with a zip
         z = zipfile.ZipFile(archive)
         plain = lambda m: (m.external_attr >> 16) & 0o170000 in (0, 0o100000) # Unix's file type; 0 where there is none
         return [(m.filename, m.compress_size, m.file_size, plain(m)) for m in z.infolist() if not m.is_dir()], z.open, z
@@ -656,7 +657,7 @@ def from_hub(cls:Paintings, name:str, # 'huggan/wikiart', or a folder with a dat
     rows = load_dataset(str(name), split=split, streaming=True).cast_column('image', Picture(decode=False))
     return cls.from_folder(save_rows(rows, out, n, str(name) if not Path(name).exists() else Path(name).name), **kw)
 
-# %% ../nbs/02_data.ipynb #f201990e
+# %% ../nbs/02_data.ipynb #a5b7be4b
 def _addresses(rows): # of text, of dicts, or a file of either -> [{'url', 'style'?, 'text'?}]
     if isinstance(rows, (str, Path)):
         file = Path(rows)
@@ -681,7 +682,7 @@ def _fetch(url, file, at_most, timeout): # '' or what went wrong
         with urlopen(Request(url, headers={'User-Agent': 'loramix_nb'}), timeout=timeout) as f:
             data = f.read(at_most + 1)
             if (said := f.headers.get('Content-Length')) and len(data) < min(int(said), at_most): return 'cut off'
-    except (OSError, ValueError) as e: return str(e)
+    except (OSError, HTTPException, ValueError) as e: return str(e) or type(e).__name__
     if len(data) > at_most: return f'more than {at_most:,} bytes'
     with atomic_path(file) as p: p.write_bytes(data)
     return ''
@@ -708,8 +709,9 @@ def from_urls(cls:Paintings, rows, # see `download`
               **kw # for `from_folder`
              )->Paintings:
     "The pictures at a list of addresses."
+    rows = _addresses(rows)
     gone = download(rows, out)
-    if gone and len(gone) == len(_addresses(rows)):
+    if gone and len(gone) == len(rows):
         raise ValueError(f"none of {len(gone)} addresses answered: {gone[0]['reason']}")
     paintings = cls.from_folder(out, **kw)
     paintings.problems += gone
