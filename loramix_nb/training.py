@@ -11,17 +11,18 @@ __all__ = ['ATTENTION', 'FEED_FORWARD', 'CONVOLUTIONS', 'TARGETS', 'PRESETS', 'P
            'painted', 'Previews', 'plot_losses', 'draw_losses', 'LossPlot', 'Tracker', 'wearing', 'spaced', 'pick_best',
            'rare_tokens', 'class_pictures', 'subject_paintings', 'model_card', 'write_card', 'push_to_hub']
 
-# %% ../nbs/05_training.ipynb #b8e42fe8
+# %% ../nbs/05_training.ipynb #0179bf52
 from .core import Run, atomic_path, generator, progress, write_json
 from .data import Paintings
 from .latents import Shards, to_latents, token_counts
 from .lora import Factors, Lora, layers, load_lora, save_lora
 from .painter import contact_sheet
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from fastcore.basics import patch
+from io import StringIO
 from pathlib import Path
 from PIL import Image
 import hashlib, importlib.util, json, math, os, re, shutil, time
@@ -138,7 +139,7 @@ def rate(cfg:TrainConfig, step:int)->float: # share of the learning rate, in [0,
     "How fast a step learns."
     return min(1, (step + 1)/(cfg.warmup + 1)) * RATES[cfg.schedule](step/cfg.steps)
 
-# %% ../nbs/05_training.ipynb #5e34cb27
+# %% ../nbs/05_training.ipynb #9a175ed1
 def _adamw(groups, cfg, device):
     return torch.optim.AdamW(groups, cfg.lr, weight_decay=cfg.weight_decay, fused=device.type in ('cpu', 'cuda'))
 
@@ -151,8 +152,9 @@ def _adamw8bit(groups, cfg, device):
     return _extra('bitsandbytes').optim.AdamW8bit(groups, cfg.lr, weight_decay=cfg.weight_decay)
 
 def _prodigy(groups, cfg, device):
-    return _extra('prodigyopt').Prodigy(groups, cfg.lr, weight_decay=cfg.weight_decay, safeguard_warmup=True,
-                                        use_bias_correction=True, decouple=True)
+    with redirect_stdout(StringIO()): # it prints that its weight decay is decoupled
+        return _extra('prodigyopt').Prodigy(groups, cfg.lr, weight_decay=cfg.weight_decay, safeguard_warmup=True,
+                                            use_bias_correction=True, decouple=True)
 
 OPTIMIZERS = {'adamw': _adamw, 'adamw8bit': _adamw8bit, 'prodigy': _prodigy}
 BYTES = {'adamw': 8, 'adamw8bit': 2, 'prodigy': 16} # for every trained weight, beside itself and its gradient
