@@ -9,7 +9,7 @@ __all__ = ['CORNERS', 'KEEPS', 'Latest', 'png', 'mark', 'Shelf', 'apart', 'Easel
            'MixBoard', 'facets', 'chosen', 'SweepBrowser', 'as_png', 'Survey', 'figure_png', 'descent', 'PoolBrowser',
            'PhotoEasel', 'TransferBoard']
 
-# %% ../nbs/13_widgets.ipynb #ad7a18d5
+# %% ../nbs/13_widgets.ipynb #c435d3f9
 import hashlib, html, io, json, re, threading, time
 from base64 import b64encode
 from collections import OrderedDict
@@ -21,14 +21,15 @@ import numpy as np, torch
 from PIL import Image, PngImagePlugin
 from .analysis import colour, shown
 from .core import BASES, asset, atomic_path
+from .latents import native_size
 from .lora import Lora, gram, load_lora
 from .merging import BLOCKS, Recipe, block_name
 from .sampling import Stopped, Sweep, label, mix_into, paint_batch
-from .transfer import has_ip_adapter, read_photo, restyle
+from .transfer import Settings, edge_map, has_ip_adapter, lay_out, paint_over, read_photo
 try: import anywidget, traitlets
 except ImportError as e: raise ImportError("widgets need the extra 'app': pip install 'loramix-nb[app]'") from e
 
-# %% ../nbs/13_widgets.ipynb #f060300d
+# %% ../nbs/13_widgets.ipynb #6a25c964
 class Latest:
     "One thread that works on the newest request; what came in between is never begun."
     def __init__(self, work:Callable): # (request, stale); `stale(seconds)` waits that long to become true
@@ -41,7 +42,7 @@ class Latest:
             self.slot, self.asked = [request], self.asked + 1
             self.turn.notify_all()
             if self.thread: return
-            self.thread = threading.Thread(target=self._run, daemon=True)
+            self.thread = threading.Thread(target=self._run)
             self.thread.start()
 
     def _run(self):
@@ -57,11 +58,12 @@ class Latest:
             self.turn.notify_all()
 
     def _is_stale(self, mine):
+        def over(): return self.asked != mine or not threading.main_thread().is_alive() # or Python is about to end
         def stale(seconds=0):
-            with self.turn: return self.turn.wait_for(lambda: self.asked != mine, seconds)
+            with self.turn: return self.turn.wait_for(over, seconds)
         return stale
 
-    def wait(self, seconds:float=60):
+    def wait(self, seconds:float=600):
         "Until all is done; raises what went wrong meanwhile, or a `TimeoutError`."
         with self.turn:
             if not self.turn.wait_for(lambda: self.thread is None, seconds):
@@ -281,7 +283,7 @@ class View(anywidget.AnyWidget):
         if connected(self): data = {**self._repr_mimebundle_()[0], **data}
         display(data, raw=True)
 
-# %% ../nbs/13_widgets.ipynb #4f558576
+# %% ../nbs/13_widgets.ipynb #24c0f2db
 class Studio(View):
     "A picture of a mix, and the controls that decide it."
     names = traitlets.List().tag(sync=True)
@@ -353,7 +355,9 @@ class Studio(View):
     def picture(self)->np.ndarray: # uint8 [H, W, 3]
         "The full picture of where the controls are; waits for it."
         self.hand.wait()
-        return np.asarray(Image.open(io.BytesIO(self.seen['png'])).convert('RGB'))
+        return _pixels(self.seen['png'])
+
+def _pixels(file): return np.asarray(Image.open(io.BytesIO(file)).convert('RGB')) # of a PNG's bytes
 
 # %% ../nbs/13_widgets.ipynb #dcfe7277
 def _kept(self): return sorted(f.stem for f in self.folder.glob('*.json') if f.with_suffix('.png').exists())
@@ -527,7 +531,7 @@ def chosen(rows:list, wanted:dict)->list: # numbers of the rows
     wanted = {k: v for k, v in wanted.items() if v}
     return [i for i, r in enumerate(rows) if all(_columns(r).get(k) == v for k, v in wanted.items())]
 
-# %% ../nbs/13_widgets.ipynb #4747fe33
+# %% ../nbs/13_widgets.ipynb #c3fbf6c5
 class SweepBrowser(View):
     "The pictures of a sweep: filter, pick, copy the Python that makes one again."
     kind = traitlets.Unicode('sweep').tag(sync=True)
@@ -558,7 +562,7 @@ class SweepBrowser(View):
         self.pages = max(1, -(-len(rows) // self.on_page))
         self.page = 0 if anew else min(max(self.page, 0), self.pages - 1)
         here = rows[self.page*self.on_page:][:self.on_page]
-        self.thumbs = [dict(i=i, png=self._file(i), words=' · '.join(_columns(self.sweep.rows[i]).get(k, '')
+        self.thumbs = [dict(i=i, png=(file := self._file(i)), mark=mark(_pixels(file)), words=' · '.join(_columns(self.sweep.rows[i]).get(k, '')
                                                                      for k in self.facets)) for i in here]
         self.note = f"{len(rows)} of {len(self.sweep.rows)} pictures"
         if here and self.picked not in here: self.picked = here[0]
@@ -566,10 +570,9 @@ class SweepBrowser(View):
     def _pick(self):
         if not 0 <= self.picked < len(self.sweep.rows): return
         r, file = self.row, self._file(self.picked)
-        pixels = np.asarray(Image.open(io.BytesIO(file)).convert('RGB'))
         self.code = code(self.base, r['weights'], r['prompt'], r['seed'], r['steps'], r['guidance'], r['negative'],
                          self.files and {k: f for k, f in self.files.items() if k in r['weights']})
-        self.seen = dict(png=file, mark=mark(pixels), stage='full', words=', '.join(label(r['weights']).split('\n')))
+        self.seen = dict(png=file, mark=mark(_pixels(file)), stage='full', words=', '.join(label(r['weights']).split('\n')))
 
     @property
     def row(self)->dict: return self.sweep.rows[self.picked]
@@ -641,7 +644,7 @@ def descent(record:dict)->str: # of a pool's member
     return f"generation {record['generation']}: " + ', '.join(mixed.split('\n')) + (
         '' if record['method'] == 'concat' else f" by {record['method']}")
 
-# %% ../nbs/13_widgets.ipynb #cde0cb45
+# %% ../nbs/13_widgets.ipynb #871aef34
 class PoolBrowser(View):
     "A pool of LoRAs by what they paint; select some, mix them, keep or remove them, take it back."
     kind = traitlets.Unicode('pool').tag(sync=True)
@@ -649,20 +652,23 @@ class PoolBrowser(View):
     seed = traitlets.Int().tag(sync=True)
     cards = traitlets.List().tag(sync=True)      # name, descent, png, mark
     selected = traitlets.List().tag(sync=True)   # names
+    share = traitlets.Float(.5).tag(sync=True)   # of the second, where two are selected
     tree = traitlets.Bytes().tag(sync=True)      # PNG
 
     def __init__(self, pool, # a `breeding.Pool`
                  pipe, prompt:str='A painting of a red boat on the sea', seed:int=0, steps:int=20, guidance:float=4.):
         self.pool, self.pipe, self.steps, self.guidance = pool, apart(pipe), steps, guidance
         self.made, self.showing, self.read = OrderedDict(), threading.RLock(), {}
-        do = lambda change: lambda *a, **kw: self._changed(change(*a, **kw))
-        self.actions = dict(mix=do(self._mix), rename=do(pool.rename), undo=do(pool.undo), redo=do(pool.redo),
-                            remove=do(lambda: pool.remove(*self._of_pool())), keep=do(lambda: pool.keep(self._of_pool())),
-                            drop=do(lambda content, name: pool.load_bytes(name, content)))
+        def does(says, change): return lambda *a, **kw: self._changed(says, change(*a, **kw))
+        self.actions = dict(mix=does('made', self._mix), rename=does('renamed', pool.rename),
+                            undo=does('taken back:', pool.undo), redo=does('done again:', pool.redo),
+                            remove=does('removed', lambda: pool.remove(*self._of_pool())),
+                            keep=does('kept', lambda: pool.keep(self._of_pool())),
+                            drop=does('took in', lambda content, name: pool.load_bytes(name, content)))
         self.hand = Latest(self._paint)
         super().__init__(prompt=prompt, seed=seed)
         self.observe(lambda _: self._changed(), ['prompt', 'seed'])
-        self.observe(lambda _: self._say(), 'selected')
+        self.observe(lambda _: self._say(), ['selected', 'share'])
         self._changed()
 
     def _of_pool(self):
@@ -671,10 +677,10 @@ class PoolBrowser(View):
 
     def _mix(self, weights=None, method='concat'): # of the selected ones, in the order in which they were selected
         names = self._of_pool()
-        return self.pool.merge(names, weights or [round(1/len(names), 4)]*len(names), method)
+        return self.pool.merge(names, weights or self.recipe.weights, method)
 
-    def _changed(self, news=None):
-        self.note = {str: news, list: 'now ' + ', '.join(news or [])}.get(type(news), '') if news else ''
+    def _changed(self, says='', what=None):
+        self.note = f"{says} {', '.join([what] if isinstance(what, str) else what or [])}".strip()
         self.selected = [n for n in self.selected if n in self.pool]
         self.tree = figure_png(self.pool.tree())
         self._show(); self._say()
@@ -701,9 +707,11 @@ class PoolBrowser(View):
 
     @property
     def recipe(self)->Recipe:
-        "Equal parts of the selected ones; of all, where none is."
+        "The selected ones, two by their shares and more in equal parts; all, where none is."
         names = self.selected or list(self.pool)
-        return Recipe([self.pool[n] for n in names], [round(1/len(names), 4)]*len(names))
+        two = self.selected and len(names) == 2
+        return Recipe([self.pool[n] for n in names], snap([1 - self.share, self.share], step=.01) if two else
+                      [round(1/len(names), 4)]*len(names))
 
     def _say(self):
         if not len(self.pool): self.code = ''; return
@@ -715,7 +723,7 @@ class PoolBrowser(View):
 
     def picture_and_words(self): return bytes(self.tree), f'a pool of {len(self.pool)} LoRAs'
 
-# %% ../nbs/13_widgets.ipynb #fbc5d07c
+# %% ../nbs/13_widgets.ipynb #b52fe754
 KEEPS = 'strength', 'image_scale', 'control_scale'
 
 class PhotoEasel(Easel):
@@ -734,12 +742,16 @@ class PhotoEasel(Easel):
         "The picture that `restyle` would make of the photo."
         scene, row, steps = self.scene(prompt, seed), self.row(weights), steps or self.steps
         least = int(np.ceil(1/row[0])) + 1 if row[0] else 1 # a weak change of few steps would have none
+        how = Settings(*row[:3], max(steps, least), self.guidance).check(self.pipe, self.control)
+        photo = self.photos[scene[0]]
+        canvas = np.array(lay_out(photo, native_size(self.pipe), self.pipe.vae_scale_factor)[0])
+        job = dict(prompt=prompt, negative=self.negative, seed=int(seed), weights=row[3:], picture=canvas,
+                   edges=edge_map(canvas) if how.control_scale else None)
         with self.lock, _halted(self.pipe.unet, stale):
-            picture = restyle(self.pipe, self.photos[scene[0]], dict(zip(self.loras, row[3:])), prompt, row[0], row[1],
-                              self.control, row[2], seed=seed, steps=max(steps, least), guidance=self.guidance,
-                              negative=self.negative)
-        self.shelf.put(scene, row, steps, np.asarray(picture))
-        return np.asarray(picture)
+            x = paint_over(self.pipe, [job], how, self.control, self.read)[0]
+        picture = np.asarray(Image.fromarray(np.rint(x*255).astype(np.uint8)).resize(photo.size, Image.Resampling.LANCZOS))
+        self.shelf.put(scene, row, steps, picture)
+        return picture
 
 @contextmanager
 def _halted(unet, stale): # `Stopped` before the next step

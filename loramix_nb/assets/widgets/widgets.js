@@ -73,7 +73,7 @@ function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text = perce
   const to = (v, by) => { const w = +Math.min(Math.max(Math.round(v / by) * by, min), max).toFixed(4); show(w); moved(w) }
   input.addEventListener('keydown', e => {
     const way = {ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1}[e.key], by = e.shiftKey ? fine : coarse
-    if (way) { e.preventDefault(); e.stopPropagation(); to(+input.value + way * by, by) } // a notebook has other plans for these keys
+    if (way) { e.preventDefault(); e.stopPropagation(); to(((way > 0 ? Math.floor : Math.ceil)(input.value / by + way * 1e-6) + way) * by, by) } // a notebook has other plans for these keys
     else if (['Home', 'End', 'PageUp', 'PageDown'].includes(e.key)) e.stopPropagation()
   })
   return {input, out, show}
@@ -102,7 +102,7 @@ function studio(model, root, signal, title, controls) {
   })
   const [button, pre] = lines(model, signal, say)
   root.append(h('section', {class: `lm lm-${model.get('kind')}`, role: 'group', 'aria-label': title},
-    h('div', {class: 'lm-left'},
+    h('div', {class: 'lm-main'},
       h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', seed)),
       controls,
       h('div', {class: 'lm-buttons'}, button,
@@ -156,11 +156,11 @@ function triangle(model, root, signal) {
   const xy = w => { const [x, y] = point(w); return [M + x * W, M + y * H] }
   const corners = [0, 1, 2].map(i => xy([0, 1, 2].map(j => +(i === j))))
   const handle = h('circle', {r: 10, class: 'lm-handle'}), spokes = corners.map((_, i) => h('line', {stroke: colours[i], class: 'lm-spoke'}))
-  const where = ['lm-top', 'lm-right', 'lm-leftmost']
+  const where = ['lm-top', 'lm-right', 'lm-third']
   const pad = h('svg', {viewBox: `0 0 ${W + 2 * M} ${H + 2 * M}`, class: 'lm-pad', tabindex: 0, role: 'slider',
     'aria-roledescription': 'style triangle', 'aria-label': `Mix of ${names.join(', ')}; arrow keys move, 1 2 3 go to a corner, 0 to the middle`,
     'aria-valuemin': 0, 'aria-valuemax': 100},
-    h('polygon', {points: corners.map(c => c.join()).join(' '), class: 'lm-triangle'}), spokes,
+    h('polygon', {points: corners.map(c => c.join()).join(' '), class: 'lm-field'}), spokes,
     corners.map(([cx, cy], i) => h('circle', {cx, cy, r: 5, fill: colours[i]})), handle)
   const go = w => set(model, {at: w})
   const move = (dx, dy) => { const [x, y] = point(model.get('at')); go(weights(x + dx, y + dy)) }
@@ -176,7 +176,7 @@ function triangle(model, root, signal) {
     const box = pad.getBoundingClientRect(), k = (W + 2 * M) / box.width
     go(weights(((e.clientX - box.left) * k - M) / W, ((e.clientY - box.top) * k - M) / H))
   }
-  pad.addEventListener('pointerdown', e => { pad.setPointerCapture(e.pointerId); pad.focus(); drag(e); e.preventDefault() })
+  pad.addEventListener('pointerdown', e => { pad.setPointerCapture(e.pointerId); pad.focus({preventScroll: true}); drag(e); e.preventDefault() })
   pad.addEventListener('pointermove', e => { if (pad.hasPointerCapture(e.pointerId)) drag(e) })
   const shares_of = h('div', {class: 'lm-shares'})
   follow(model, signal, ['at'], () => {
@@ -267,7 +267,7 @@ function sweep(model, root, signal) {
   })
   const say = text => model.set('note', text), [button, pre] = lines(model, signal, say)
   root.append(h('section', {class: 'lm lm-sweep', role: 'group', 'aria-label': 'A sweep'},
-    h('div', {class: 'lm-left'}, h('div', {class: 'lm-filters'}, filters), box,
+    h('div', {class: 'lm-main'}, h('div', {class: 'lm-filters'}, filters), box,
       h('div', {class: 'lm-buttons'}, back, page, on, button), pre, note(model, signal)),
     h('figure', {}, img, words)))
 }
@@ -284,7 +284,7 @@ function survey(model, root, signal) {
   const pictures = h('div', {class: 'lm-pair'}, left.button, right.button)
   const section = h('section', {class: 'lm lm-survey', role: 'group', tabindex: 0, 'aria-label':
     `${model.get('question')} Left and right arrow choose a side, down is a tie, S skips, Z takes the last answer back`},
-    h('div', {class: 'lm-left'}, h('strong', {class: 'lm-question'}, model.get('question')), pictures, result,
+    h('div', {class: 'lm-main'}, h('strong', {class: 'lm-question'}, model.get('question')), pictures, result,
       h('div', {class: 'lm-buttons'},
         h('button', {type: 'button', class: 'lm-tie', onclick: () => answer('tie')}, 'Neither more than the other ↓'),
         h('button', {type: 'button', class: 'lm-skip', onclick: () => answer('skip')}, 'Skip (S)'),
@@ -328,6 +328,7 @@ function pool(model, root, signal) {
     for (const b of needs) b.disabled = !chosen.length
     mixing.replaceChildren(chosen.length > 1 ? `Mix ${chosen.join(' + ')}` : 'Select two or more to mix them')
     mix.disabled = share.input.disabled = chosen.length < 2
+    share.show(model.get('share'))
     share.out.textContent = chosen.length === 2 ? `${percent(1 - share.input.value)} ${chosen[0]}, ${percent(+share.input.value)} ${chosen[1]}` : 'in equal parts'
   }
   const act = (label, message, cls) => h('button', {type: 'button', class: cls, onclick: () => model.send(message())}, label)
@@ -335,10 +336,8 @@ function pool(model, root, signal) {
   const rename = act('Rename', () => ({do: 'rename', old: model.get('selected')[0], new: name.value}), 'lm-rename')
   const remove = act('Remove', () => ({do: 'remove'}), 'lm-remove'), keep = act('Keep only these', () => ({do: 'keep'}), 'lm-keep')
   const needs = [rename, remove, keep], mixing = h('span', {class: 'lm-mixing'})
-  const share = fader('Share of the second', {coarse: 0.1, text: percent, moved: () => draw(), class: 'lm-share'})
-  share.show(0.5)
-  const mix = act('Mix', () => { const n = model.get('selected').length, t = +share.input.value
-    return {do: 'mix', weights: n === 2 ? [+(1 - t).toFixed(4), t] : Array(n).fill(+(1 / n).toFixed(4))} }, 'lm-mix')
+  const share = fader('Share of the second', {coarse: 0.1, text: percent, moved: v => set(model, {share: v}), class: 'lm-share'})
+  const mix = act('Mix', () => ({do: 'mix'}), 'lm-mix')
   const prompt = h('input', {type: 'text', class: 'lm-prompt', onchange: () => set(model, {prompt: prompt.value})})
   const seed = h('input', {type: 'number', class: 'lm-seed', min: 0, max: 2147483647, step: 1,
     onchange: () => { if (seed.checkValidity() && seed.value) set(model, {seed: +seed.value}) }})
@@ -349,7 +348,7 @@ function pool(model, root, signal) {
   follow(model, signal, ['tree'], () => put(tree, {png: model.get('tree'), words: 'The family tree of the pool'}))
   const [button, pre] = lines(model, signal, say)
   const section = h('section', {class: 'lm lm-pool', role: 'group', 'aria-label': 'A pool of LoRAs'},
-    h('div', {class: 'lm-left'}, h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', seed)), box,
+    h('div', {class: 'lm-main'}, h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', seed)), box,
       h('div', {class: 'lm-mixer'}, mixing, share.input, share.out, mix),
       h('div', {class: 'lm-buttons'}, name, rename, remove, keep,
         act('Undo', () => ({do: 'undo'}), 'lm-undo'), act('Redo', () => ({do: 'redo'}), 'lm-redo'), h('label', {class: 'lm-take'}, 'Take in files', file)),
@@ -363,7 +362,7 @@ function pool(model, root, signal) {
     if (at < 0 || to === undefined) return
     e.preventDefault(); e.stopPropagation(); if (all[to]) all[to].focus()
   })
-  follow(model, signal, ['cards', 'selected'], draw)
+  follow(model, signal, ['cards', 'selected', 'share'], draw)
   root.append(section)
 }
 
