@@ -734,7 +734,7 @@ def _check_disk(pipe, cfg, out):
     if free < need: raise OSError(f"'{out}' has {free/1e6:,.0f} MB free, and the checkpoints need {need/1e6:,.0f} MB: "
                                   f"fewer checkpoints than {cfg.checkpoints}, a rank below {cfg.rank}, or another disk")
 
-# %% ../nbs/05_training.ipynb #486f53ee
+# %% ../nbs/05_training.ipynb #1bef75b1
 def train_lora(shards:Shards, # of this base
                pipe, # the base, from `load_base`; put back afterwards as it was
                cfg:TrainConfig=TrainConfig(), # e.g. replace(PRESETS['tiny_cpu'], style='pop_art')
@@ -744,7 +744,7 @@ def train_lora(shards:Shards, # of this base
     "Learn a style or a subject. Interrupted or killed, it goes on where it was; finished, the result is read."
     cfg = ready(shards, pipe, cfg, out)
     train, val, prior = _paintings(shards, cfg)
-    run = _run(out, cfg, shards, processes(pipe.device)[1])
+    run = _run(out, cfg, shards, *processes(pipe.device))
     if (run/'lora.safetensors').exists(): return load_lora(run/'lora.safetensors')
     sizes = estimate(pipe, cfg)
     if processes(pipe.device)[1] == 0: print(told(sizes))
@@ -767,11 +767,12 @@ def _paintings(shards, cfg): # to learn from, held back, of the class; None wher
     val = load('val', style) if has_val else None
     return train, val.batch(0, min(len(val), 512), 0) if isinstance(val, Stream) else val, prior
 
-def _run(out, cfg, shards, rank):
+def _run(out, cfg, shards, world, rank):
     asked = {**asdict(cfg), 'base': shards.index['base'], 'collection': shards.index['collection']}
+    if world > 1: asked['processes'] = world # another number would be another batch
     if rank: torch.distributed.barrier() # the first process makes the folder
     run = Run(out, asked, cfg.seed)
-    if rank == 0 and int(os.environ.get('WORLD_SIZE', 1)) > 1: torch.distributed.barrier()
+    if world > 1 and rank == 0: torch.distributed.barrier()
     return run
 
 def _load(file, device): return torch.load(file, map_location=device, weights_only=True)
