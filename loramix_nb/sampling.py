@@ -9,10 +9,10 @@ __all__ = ['TEXT', 'ALPHAS', 'SCHEDULERS', 'BASELINES', 'Layer', 'Diagonal', 'st
            'compel_states', 'trigger', 'fill', 'search_replace', 'scheduler', 'scheduled', 'says', 'Sweep', 'a1111',
            'sweep', 'remake', 'along', 'apart', 'evenly', 'morph', 'film']
 
-# %% ../nbs/07_sampling.ipynb #6750b565
+# %% ../nbs/07_sampling.ipynb #b2315ee2
 from .core import atomic_path, fingerprint, generator, load_base, progress, read_jsonl, write_jsonl
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from difflib import get_close_matches
 from diffusers.models.autoencoders.vae import DecoderOutput
 from filelock import FileLock
@@ -344,7 +344,7 @@ def _read(pipe, job, read, reader): # the text states of one picture
         read[key] = reader(pipe, *key[:2])
     return read[key]
 
-# %% ../nbs/07_sampling.ipynb #7f0fdf50
+# %% ../nbs/07_sampling.ipynb #06a833c2
 def generate(pipe, # any diffusers pipeline with a UNet: txt2img, img2img, ControlNet, SDXL …
              prompts, # one, or one for every picture
              seeds=0, # one, or one for every picture
@@ -364,11 +364,12 @@ def generate(pipe, # any diffusers pipeline with a UNet: txt2img, img2img, Contr
     parts = [p for _, p in _passes(pipe, jobs, steps, guidance, batch, callback=callback, reader=reader, **shared)]
     return np.concatenate(parts)
 
-def _jobs(pipe, prompts, seeds, weights, negative, own={}):
+def _jobs(pipe, prompts, seeds, weights, negative, own=None):
     if weights is not None and not mixed(pipe):
         raise ValueError("weights were given, but no LoRA is in: call mix_into(pipe, loras) first")
     rows = [None] if weights is None else mixed(pipe).weights(weights)
     prompts, seeds = [prompts] if isinstance(prompts, str) else list(prompts), np.atleast_1d(seeds).tolist()
+    own = own or {}
     given = {'prompts': prompts, 'seeds': seeds, 'mixes': rows, **own}
     n = max(map(len, given.values()))
     if any(len(x) not in (1, n) for x in given.values()):
@@ -494,7 +495,7 @@ def stack(sheets:list, # pictures of PIL
         both.paste(s, (0, y + 30))
     return both
 
-# %% ../nbs/07_sampling.ipynb #4fa1a452
+# %% ../nbs/07_sampling.ipynb #8c19ed85
 def filmstrip(pictures, # uint8 [N, H, W, 3]
               labels=(), # below the pictures, as many or none
               scale:float=2, # screen pixels to a picture's pixel
@@ -502,7 +503,7 @@ def filmstrip(pictures, # uint8 [N, H, W, 3]
     "Pictures in a row, on film."
     h, w = (round(x*scale) for x in pictures[0].shape[:2])
     hole, font = max(6, h//12), ImageFont.load_default(max(10, h//12))
-    sheet = Image.new('RGB', (len(pictures)*(w + 6) + 6, h + 6*hole), 'white')
+    sheet = Image.new('RGB', (len(pictures)*(w + 6) + 6, h + (6 if labels else 4)*hole), 'white')
     pen = ImageDraw.Draw(sheet)
     pen.rectangle((0, 0, sheet.width, h + 4*hole), '#222222')
     for x in range(hole, sheet.width, 2*hole):
@@ -609,7 +610,7 @@ def says(row:dict, # of a sweep
         raise ValueError(f"no column '{what}': there are {', '.join(row)}, and lora, strength, template")
     return row[what] if isinstance(row[what], str) else f'{what} {row[what]}'
 
-# %% ../nbs/07_sampling.ipynb #fdc671f8
+# %% ../nbs/07_sampling.ipynb #1f8cd0ed
 class Sweep:
     "Pictures, and what is known of each: a folder, and rows of its sweep.jsonl."
     def __init__(self, folder, rows:list): # dicts with file, weights, prompt, seed, …
@@ -625,7 +626,7 @@ class Sweep:
     def save(self):
         "Write the rows back with whatever was added to them, beside the folder's other rows."
         file, mine = self.folder/'sweep.jsonl', {r['file']: r for r in self.rows}
-        with FileLock(self.folder/'.lock'): # others may be painting into it
+        with FileLock(self.folder/'.sweep.lock'): # others may be painting into it
             old = {r['file']: r for r in read_jsonl(file)} if file.exists() else {}
             write_jsonl(file, {**old, **mine}.values())
 
