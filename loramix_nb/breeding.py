@@ -180,7 +180,7 @@ def _descent(pool, lora): # a file may say which mix it is, and who its parents 
 
 Pool._store, Pool._taken_in = _store, _taken_in
 
-# %% ../nbs/12_breeding.ipynb #71630dd3
+# %% ../nbs/12_breeding.ipynb #e908d100
 def _lora_files(path): # a file or a peft folder is one LoRA; of any other folder, what lies in it
     path = Path(path)
     if not path.is_dir() or any(path.glob('adapter_model.*')): return [path]
@@ -211,7 +211,8 @@ def load_bytes(self:Pool, filename:str, content:bytes)->str: # its name in the p
     try:
         temp.write_bytes(content)
         try: lora = load_lora(temp, name)
-        except ValueError as e: raise ValueError(str(e).replace(str(temp), filename).replace(temp.name, filename)) from e
+        except ValueError as e: # of the file that the user knows
+            raise ValueError(str(e).replace(str(temp), filename).replace(temp.name, filename)) from e
     finally: temp.unlink(missing_ok=True)
     return self._taken_in([lora.replace(source={**lora.source, 'file': Path(filename).name})], f'load {name}')[0]
 
@@ -220,11 +221,12 @@ def add(self:Pool, lora:Lora,
        )->str: # its name in the pool
     "Take in a LoRA from memory."
     if not isinstance(lora, Lora): raise TypeError(f"a pool holds LoRAs, not {type(lora).__name__}: load() reads files")
-    return self._taken_in([lora if name is None else lora.replace(name=check_name(name))], f'add {name or lora.name}')[0]
+    if name is not None: lora = lora.replace(name=check_name(name))
+    return self._taken_in([lora], f'add {lora.name}')[0]
 
 Pool.load, Pool.load_bytes, Pool.add = load, load_bytes, add
 
-# %% ../nbs/12_breeding.ipynb #771816ea
+# %% ../nbs/12_breeding.ipynb #cd28d22c
 def _known(self, names): # without repetition, in the pool's order
     if isinstance(names, str): names = [names]
     asked = {n: self.address(n) for n in names}
@@ -246,7 +248,8 @@ def rename(self:Pool, old:str, new:str)->None:
     "Call a member something else."
     self.address(old)
     if check_name(new) != old and new in self: raise ValueError(f"there is a '{new}' in the pool already")
-    if new != old: self._change(f'rename {old} to {new}', {new if n == old else n: s for n, s in self._catch_up().items()})
+    members = {new if n == old else n: s for n, s in self._catch_up().items()}
+    if new != old: self._change(f'rename {old} to {new}', members)
 
 Pool._known, Pool.remove, Pool.keep, Pool.rename = _known, remove, keep, rename
 
@@ -378,7 +381,7 @@ def ancestry(self:Pool,
 
 Pool.ancestry = ancestry
 
-# %% ../nbs/12_breeding.ipynb #63b8b0ad
+# %% ../nbs/12_breeding.ipynb #40e3baf7
 def _places(family): # address -> (column, row): a column a generation, children near the middle of their parents
     columns, at = {}, {}
     for sha, r in family.items(): columns.setdefault(r['generation'], []).append(sha)
@@ -395,7 +398,8 @@ def tree(self:Pool,
     from matplotlib.figure import Figure
     family, here = self.ancestry(names), {s: n for n, s in self._catch_up().items()}
     at = _places(family); rows = max(sum(x == g for x, _ in at.values()) for g, _ in at.values()) if at else 1
-    fig = Figure(figsize=(2.2*(1 + max((x for x, _ in at.values()), default=0)) + 1, .34*rows + .6), layout='constrained')
+    columns = 1 + max((x for x, _ in at.values()), default=0)
+    fig = Figure(figsize=(2.2*columns + 1, .34*rows + .6), layout='constrained')
     ax = fig.subplots(); ax.axis('off'); ax.set_ylim(1, 0)
     for sha, r in family.items():
         for p, w in zip(r['parents'], r['weights']):
@@ -527,10 +531,11 @@ def best(scores, # [n, m]; the more the better
 Pool.compare, Pool.rank, Pool.keep_different, Pool.keep_best = compare, rank, keep_different, keep_best
 Pool.novelty = lambda self, by='distance', k=3: dict(zip(self, novelty(self.compare(by), k).tolist()))
 
-# %% ../nbs/12_breeding.ipynb #db1ec87b
+# %% ../nbs/12_breeding.ipynb #74336614
 ANSWERS = 'left', 'right', 'tie', 'skip'
 _TABLE = """create table if not exists votes (id integer primary key, left text not null, right text not null,
-answer text not null check (answer in ('left', 'right', 'tie', 'skip')), voter text not null, seconds real, at text not null)"""
+answer text not null check (answer in ('left', 'right', 'tie', 'skip')), voter text not null, seconds real,
+at text not null)"""
 
 class Votes:
     "Answers to 'left or right?', in an SQLite file, stored as they come."
@@ -559,7 +564,8 @@ class Votes:
 
     def undo(self, voter:str='')->dict: # the row that is gone
         "Take back the last answer of a voter."
-        gone = self._ask('delete from votes where id = (select max(id) from votes where voter = ?) returning *', (voter,))
+        last = 'select max(id) from votes where voter = ?'
+        gone = self._ask(f'delete from votes where id = ({last}) returning *', (voter,))
         if not gone: raise ValueError(f"voter {voter!r} has not voted: there is nothing to undo")
         return gone[0]
 
@@ -679,7 +685,7 @@ def ranking(self:Votes, items=None, level:float=.95, prior:float=.1)->Ranking:
 
 Votes.ranking = ranking
 
-# %% ../nbs/12_breeding.ipynb #9f7f0897
+# %% ../nbs/12_breeding.ipynb #4532b5d4
 def pair_item(a:str, b:str)->str:
     "The name of a pair as an item of a survey, whichever comes first."
     return ' | '.join(sorted((a, b)))
@@ -693,7 +699,8 @@ class Correlation:
     high:float  # upper end
     level:float # of the interval
 
-    def __repr__(self): return f"ρ = {self.rho:.2f}, n = {self.n}, {self.level:.0%} interval {self.low:.2f} to {self.high:.2f}"
+    def __repr__(self):
+        return f"ρ = {self.rho:.2f}, n = {self.n}, {self.level:.0%} interval {self.low:.2f} to {self.high:.2f}"
 
 def rank_correlation(x, y,             # numbers, as many of each
                      pairs:list=None,  # where each pair of values is about two styles: their names
@@ -702,7 +709,8 @@ def rank_correlation(x, y,             # numbers, as many of each
                      seed:int=0)->Correlation:
     "Spearman's rank correlation with a bootstrap interval, over styles where the values are about pairs of styles."
     x, y = np.asarray(x, float), np.asarray(y, float)
-    if len(x) != len(y) or len(x) < 4: raise ValueError(f"{len(x)} and {len(y)} values: give as many of both, at least 4")
+    if len(x) != len(y) or len(x) < 4:
+        raise ValueError(f"{len(x)} and {len(y)} values: give as many of both, at least 4")
     if pairs is not None and len(pairs) != len(x): raise ValueError(f"{len(pairs)} pairs for {len(x)} values")
     luck = np.random.default_rng(seed)
     found = [_spearman(x[i], y[i]) for i in (_drawn(luck, len(x), pairs) for _ in range(draws))]
@@ -721,7 +729,7 @@ def _drawn(luck, n, pairs): # which values a bootstrap draw holds
     times = dict(zip(names, np.bincount(luck.integers(len(names), size=len(names)), minlength=len(names))))
     return np.repeat(np.arange(n), [times[a] * times[b] for a, b in pairs])
 
-# %% ../nbs/12_breeding.ipynb #cae988ec
+# %% ../nbs/12_breeding.ipynb #63ed0d52
 class Span:
     "All linear mixes of some LoRAs, known by their Gram matrix. A mix is a row of weights."
     def __init__(self,
@@ -736,8 +744,8 @@ class Span:
         "Weights as a matrix; checked."
         W = torch.as_tensor(np.asarray(W), dtype=torch.float64)
         if W.ndim != 2 or W.shape[1] != len(self.names) or not W.isfinite().all():
-            raise ValueError(f"weights of shape {list(W.shape)}: give rows of {len(self.names)} finite numbers, one for "
-                             f"each of {', '.join(self.names[:8])}{' …' if len(self.names) > 8 else ''}")
+            raise ValueError(f"weights of shape {list(W.shape)}: give rows of {len(self.names)} finite numbers, one "
+                             f"for each of {', '.join(self.names[:8])}{' …' if len(self.names) > 8 else ''}")
         return W
 
     def norms(self, W)->Tensor: # [m]
@@ -759,7 +767,7 @@ class Span:
         used = [(l, x) for l, x in zip(self.loras.values(), w) if x] or [(next(iter(self.loras.values())), 0.)]
         return mix(*map(list, zip(*used)), missing='zero').replace(name=name)
 
-# %% ../nbs/12_breeding.ipynb #6f167719
+# %% ../nbs/12_breeding.ipynb #d431c204
 def shares(size:int, # how many parents
            ratios,   # how many ratios a pair gets, or the ratios themselves
           )->list[tuple]: # weights, which sum to 1
@@ -780,7 +788,8 @@ def mixes(n:int,              # members
     "Every unique pair, triple … of n members at several ratios, or as many of them as the limit allows."
     kinds = [(list(combinations(range(n), s)), shares(s, ratios)) for s in of]
     counts = [len(who) * len(how) for who, how in kinds]
-    if not sum(counts): raise ValueError(f"{n} members, mixes of {' or '.join(map(str, of))} at ratios={ratios!r}: none")
+    if not sum(counts):
+        raise ValueError(f"{n} members, mixes of {' or '.join(map(str, of))} at ratios={ratios!r}: none")
     pick = np.arange(sum(counts))
     if len(pick) > limit: pick = np.sort(np.random.default_rng(seed).choice(len(pick), limit, replace=False))
     W, start = np.zeros((len(pick), n)), 0
@@ -930,7 +939,7 @@ def _survivors(fitness, D, S, keep): # places, members first
     if fitness == ('novelty',): return most_different(D, keep) # the most novel few may be alike: what counts is variety
     return best(S)[:keep]
 
-# %% ../nbs/12_breeding.ipynb #2a27e676
+# %% ../nbs/12_breeding.ipynb #ed042877
 def breed(pool:Pool,              # changed in place, a line of its journal for each generation; `undo` takes one back
           iterations:int=1,       # generations
           ratios=3,               # how many ratios a pair is mixed at, or the ratios; see `shares`
@@ -955,8 +964,9 @@ def breed(pool:Pool,              # changed in place, a line of its journal for 
     for i in progress(range(iterations), 'breeding'):
         W = mixes(len(pool), of, ratios, limit or (100_000 if linear else 200), seed + i)
         litter = _linear(pool, W, level) if linear else _bent(pool, W, level, method, params or {}, seed)
-        if not len(litter.new): raise ValueError(f"generation {i + 1} has no children that are not in the pool already: "
-                                                 "take more ratios, or start from more styles")
+        if not len(litter.new):
+            raise ValueError(f"generation {i + 1} has no children that are not in the pool already: take more ratios, "
+                             "or start from more styles")
         coarse = by if isinstance(by, str) else 'distance'
         seen = spread(litter.span, litter.new, min(screen, len(litter.new)), litter.old, coarse)
         V = torch.cat([litter.old, litter.new[seen]])
@@ -972,7 +982,8 @@ def breed(pool:Pool,              # changed in place, a line of its journal for 
 def _checked(pool, iterations, keep, fitness, of, method, params, by, elders): # whether candidates need not be made
     find_method(method); first, least = len(pool), max(of, default=0)
     for what, n in (('iterations', iterations), ('keep', keep)):
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1: raise ValueError(f"{what}={n!r}: a whole number from 1")
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise ValueError(f"{what}={n!r}: a whole number from 1")
     if min(of, default=0) < 2: raise ValueError(f"of={of!r}: sizes of mixes, from 2")
     if first < least or iterations > 1 and keep < least:
         raise ValueError(f"mixes of {least} need as many members: the pool has {first}, and keep={keep}")
@@ -1030,7 +1041,7 @@ def block_recipe(names:list,        # of the pieces
         name, _, b = piece.rpartition('/'); blocks.setdefault(name, {})[b] = x
     return list(blocks), list(blocks.values())
 
-# %% ../nbs/12_breeding.ipynb #bcac82be
+# %% ../nbs/12_breeding.ipynb #c9e54df3
 @dataclass(frozen=True)
 class Evolved:
     "What a search found, and how."
@@ -1066,10 +1077,11 @@ def evolve(fitness,              # rows of weights [p, n] -> p scores, the more 
 def _checked_scores(S, n):
     S = np.asarray(S, float).reshape(-1)
     if len(S) != n: raise ValueError(f"fitness gave {len(S)} scores for {n} mixes: one each")
-    if not np.isfinite(S).all(): raise ValueError(f"a score is {S[~np.isfinite(S)][0]}: fitness must give finite numbers")
+    if not np.isfinite(S).all():
+        raise ValueError(f"a score is {S[~np.isfinite(S)][0]}: fitness must give finite numbers")
     return S
 
-# %% ../nbs/12_breeding.ipynb #2b78992d
+# %% ../nbs/12_breeding.ipynb #90dc5974
 @dataclass(frozen=True)
 class Atlas:
     "The best mix found for each cell of a map."
@@ -1115,7 +1127,8 @@ def illuminate(fitness,              # rows of weights [p, n] -> p scores and [p
         added = archive.add(W, S, M); emitter.tell(W, S, M, added)
         filled.append(float(archive.stats.coverage))
     d = archive.data(); order = np.argsort(d['index'])
-    return Atlas(*(d[k][order] for k in ('solution', 'objective', 'measures', 'index')), tuple(bins), tuple(ranges), filled)
+    found = (d[k][order] for k in ('solution', 'objective', 'measures', 'index'))
+    return Atlas(*found, tuple(bins), tuple(ranges), filled)
 
 # %% ../nbs/12_breeding.ipynb #7d571ce0
 def whole(pool:Pool)->list[str]: # what is wrong, a line each; empty if all is well
