@@ -822,7 +822,7 @@ def file_metadata(lora:Lora, format:str='diffusers')->dict: # str -> str
     written = {'diffusers': _peft_metadata, 'kohya': _kohya_metadata, 'peft': lambda lora: {}}[format](lora)
     return {**lora.metadata, **spec, **written, 'format': 'pt'}
 
-# %% ../nbs/04_lora.ipynb #bc563db8
+# %% ../nbs/04_lora.ipynb #030d67e3
 _ST = {torch.float64: 'F64', torch.float32: 'F32', torch.float16: 'F16', torch.bfloat16: 'BF16', torch.int64: 'I64',
        torch.float8_e4m3fn: 'F8_E4M3', torch.float8_e5m2: 'F8_E5M2'}
 DTYPES = {'float32': torch.float32, 'fp32': torch.float32, 'float16': torch.float16, 'fp16': torch.float16,
@@ -843,7 +843,7 @@ def write_safetensors(tensors:dict, metadata:dict, path)->Path:
     return Path(path)
 
 def save_lora(lora:Lora,
-              path,                         # the file to write (for 'peft' a folder); replaced only when the new one is complete
+              path,                         # the file, or for 'peft' a folder; replaced when the new one is complete
               format:str='diffusers',       # 'diffusers', 'kohya' or 'peft'
               dtype:str|torch.dtype=None,   # 'fp32', 'fp16', 'bf16'; as the factors are if None
              )->Path:
