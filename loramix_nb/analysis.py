@@ -7,11 +7,11 @@ __all__ = ['COLOURS', 'parts', 'place', 'Curve', 'alpha_curve', 'alpha_curves', 
            'plot_curves', 'plot_prompts', 'line_matrix', 'crosses_at', 'logistic', 'switch', 'ternary', 'plot_ternary',
            'content_against_style', 'plot_content', 'wilson', 'share', 'pure_accuracy', 'baseline', 'subject_kept',
            'mean_probs', 'probability_bar', 'plot_grid', 'scene_of', 'truth', 'Ruler', 'make_ruler', 'compare_methods',
-           'method_table', 'pool_member', 'painted_once', 'weight_distances', 'rank_correlation', 'without_block',
-           'layer_atlas', 'arrow', 'figures', 'threes', 'over_seeds', 'picture_uri', 'svg', 'Shown', 'page',
-           'plot_trainings', 'report_html']
+           'method_table', 'pool_member', 'painted_once', 'weight_distances', 'rank_correlation', 'refactored',
+           'without_block', 'layer_atlas', 'arrow', 'figures', 'threes', 'over_seeds', 'picture_uri', 'svg', 'Shown',
+           'page', 'plot_trainings', 'report_html']
 
-# %% ../nbs/11_analysis.ipynb #a6655179
+# %% ../nbs/11_analysis.ipynb #a26061e3
 import base64, html, io, json, re
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from .classifier import Judge, bootstrap, round_trip
 from .core import atomic_path, progress, read_json, read_jsonl
 from .data import Paintings, paint_collection
 from .latents import Shards, precompute
-from .lora import (Lora, block_norms, block_of, cosine, distances, gram, load_lora, norm,
+from .lora import (Factors, Lora, block_norms, block_of, cosine, distances, gram, load_lora, norm,
                              principal_angles)
 from .merging import Recipe, merge
 from .metrics import Extractor
@@ -505,6 +505,14 @@ def rank_correlation(x:np.ndarray, y:np.ndarray, # [n,n] distances between the s
     def shuffled(): o = rng.permutation(n); return rho(x[pair], y[np.ix_(o, o)][pair])
     p = (1 + sum(abs(shuffled()) >= abs(value) for _ in range(draws))) / (1 + draws)
     return dict(rho=float(value), low=float(low), high=float(high), pairs=int(np.isfinite(x[pair]).sum()), p=float(p))
+
+# %% ../nbs/11_analysis.ipynb #1ec6314a
+def refactored(lora:Lora, seed:int=0)->Lora:
+    "The same change, with factors turned at random: up·Q and Qᵀ·down for an orthogonal Q."
+    def turn(f):
+        Q = torch.linalg.qr(torch.randn(f.rank, f.rank, generator=torch.Generator().manual_seed(seed)))[0]
+        return Factors(f.up.float() @ Q, (Q.T @ f.down.float().flatten(1)).reshape(f.down.shape), f.scale)
+    return lora.map(turn)
 
 # %% ../nbs/11_analysis.ipynb #8b7341c4
 def without_block(lora:Lora, block:str)->Lora:
