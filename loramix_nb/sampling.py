@@ -430,7 +430,7 @@ def _amount(w): # of a number, a ramp, or a dict by part
 
 def _some(weights): return {k: w for k, w in weights.items() if w} # a style with weight 0 is not in the mix
 
-# %% ../nbs/07_sampling.ipynb #6e54c340
+# %% ../nbs/07_sampling.ipynb #d39e1579
 def grid(pictures, # uint8 [N, H, W, 3] row by row, or a list with None for a gap
          across, # the label of each column
          down=('',), # the label of each row
@@ -439,6 +439,7 @@ def grid(pictures, # uint8 [N, H, W, 3] row by row, or a list with None for a ga
     "Pictures in rows and columns, with what the columns and rows mean."
     h, w = (round(x*scale) for x in next(p for p in pictures if p is not None).shape[:2])
     left, font = (w if any(down) else 0), ImageFont.load_default(max(10, w//13))
+    across = ['\n'.join(_wrap(line, font, w) for line in t.split('\n')) for t in across]
     top = 8 + max(len(t.split('\n')) for t in across) * (font.size + 4)
     sheet = Image.new('RGB', (left + len(across)*(w + 2), top + len(down)*(h + 2)), 'white')
     pen = ImageDraw.Draw(sheet)
