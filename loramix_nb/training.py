@@ -243,12 +243,12 @@ class Change:
         copy = lambda p: p.detach().float().cpu().clone()
         return Factors(copy(self.up).flatten(1), copy(self.down), self.scale)
 
-# %% ../nbs/05_training.ipynb #ae51feff
+# %% ../nbs/05_training.ipynb #3374fc74
 def target_modules(model, targets:str)->list: # module names
     "The layers that `targets` means: a key of `TARGETS` or a regular expression that the whole name has to match."
     names = [n for n, m in model.named_modules() if isinstance(m, (torch.nn.Linear, torch.nn.Conv2d))]
-    if targets in TARGETS: return [n for n in names if ('.' + n).endswith(tuple('.' + t for t in TARGETS[targets]))]
-    if found := [n for n in names if re.fullmatch(targets, n)]: return found
+    ends = tuple('.' + t for t in TARGETS.get(targets, ()))
+    if found := [n for n in names if (('.' + n).endswith(ends) if ends else re.fullmatch(targets, n))]: return found
     near = ', '.join(get_close_matches(targets, names, 3, 0.))
     raise ValueError(f"targets '{targets}' match no layer: take {', '.join(TARGETS)}, "
                      f"or a regular expression for names like {near}")
