@@ -9,7 +9,7 @@ __all__ = ['IP_ADAPTERS', 'CONTROLNETS', 'HOW', 'read_photo', 'working_size', 't
            'edge_similarity', 'ssim', 'measure', 'trade_off', 'front', 'suggest', 'plot_trade_off', 'stylise_set',
            'beside']
 
-# %% ../nbs/08_transfer.ipynb #2f322a45
+# %% ../nbs/08_transfer.ipynb #62938516
 from collections import Counter
 from dataclasses import asdict, dataclass
 from importlib.resources import files
@@ -23,8 +23,7 @@ import numpy as np, torch
 from .core import atomic_path, fingerprint, progress, read_jsonl, write_jsonl
 from .data import examine, open_picture, picture_files, read_captions, read_name, square
 from .latents import decode, encode, native_size, to_latents
-from .sampling import Sweep, grid, mix_into, mixed
-from .sampling import paint_batch, unmix
+from .sampling import Sweep, mix_into, mixed, paint_batch, unmix
 
 # %% ../nbs/08_transfer.ipynb #318473c0
 def read_photo(source, # a path, 'https://…', a Pillow picture, or uint8 [H,W], [H,W,3] or [H,W,4]
@@ -498,7 +497,7 @@ def _chances(pictures, style): # one dict for each picture; those of one size ar
         for n, i in enumerate(ii): out[i] = {k: float(v[n]) for k, v in found.items()}
     return out
 
-# %% ../nbs/08_transfer.ipynb #d81da678
+# %% ../nbs/08_transfer.ipynb #c1de15de
 HOW = 'strength', 'image_scale', 'control_scale'
 
 def trade_off(rows:list, # measured
@@ -527,9 +526,7 @@ def suggest(rows:list, # measured
             raise ValueError(f"no setting reaches style {least}, the most is {points[-1]['style']:.2f}: "
                              "sweep higher strengths")
         best = max(enough, key=lambda p: p['kept'])
-    else:
-        def scaled(k): x = np.array([p[k] for p in points]); return (x - x.min())/max(np.ptp(x), 1e-9)
-        best = points[int((scaled('kept') + scaled('style')).argmax())]
+    else: best = max(points, key=lambda p: 2*p['kept']*p['style']/max(p['kept'] + p['style'], 1e-9))
     return {k: best[k] for k in HOW}
 
 # %% ../nbs/08_transfer.ipynb #289e6e89
@@ -596,7 +593,7 @@ def _save_edges(pipe, photos, out, row):
     lines = edge_map(_canvas(pipe, photos/row['photo']), row['thresholds'])
     _save(file, lines, {k: row[k] for k in ('photo', 'thresholds')})
 
-# %% ../nbs/08_transfer.ipynb #490ed289
+# %% ../nbs/08_transfer.ipynb #57b23904
 def beside(photos, # the folder that was redrawn
            out, # the collection that `stylise_set` made of it
            n:int=8, # how many
@@ -607,6 +604,6 @@ def beside(photos, # the folder that was redrawn
     name = lambda r: r['file_name']
     columns = [(Path(photos)/r['provenance']['source'], Path(out)/'.edges'/name(r), Path(out)/name(r)) for r in rows]
     sheet = Image.new('RGB', (len(columns)*side, 3*side), 'white')
-    for c, files in enumerate(columns):
-        for i, f in enumerate(files): sheet.paste(square(read_photo(f), side), (c*side, i*side))
+    for c, column in enumerate(columns):
+        for i, f in enumerate(column): sheet.paste(square(read_photo(f), side), (c*side, i*side))
     return sheet
