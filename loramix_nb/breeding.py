@@ -11,7 +11,7 @@ __all__ = ['ANSWERS', 'read_lines', 'write_line', 'locked', 'check_name', 'Pool'
            'shares', 'mixes', 'levelled', 'spread', 'Looks', 'Litter', 'breed', 'pieces', 'block_recipe', 'Evolved',
            'evolve', 'Atlas', 'illuminate', 'whole']
 
-# %% ../nbs/12_breeding.ipynb #fdd1e01d
+# %% ../nbs/12_breeding.ipynb #78b87f67
 import hashlib, json, math, os, secrets, sqlite3, warnings
 from collections.abc import Mapping
 from contextlib import closing, contextmanager
@@ -21,7 +21,7 @@ from itertools import combinations, count, product
 from pathlib import Path
 import numpy as np, torch
 from torch import Tensor
-from .core import atomic_path, progress, sha256
+from .core import atomic_path, progress, reading, sha256
 from .lora import Lora, distances, gram, load_lora, norm, save_lora, thin_svd
 from .merging import (Recipe, block_name, check_families, find_method, merge, mix,
                                 shared_modules)
@@ -67,7 +67,7 @@ def check_name(name)->str: # the name, as it came
                          "them, no dot in front and no space at either end")
     return name
 
-# %% ../nbs/12_breeding.ipynb #f0dd714f
+# %% ../nbs/12_breeding.ipynb #7eff4a3e
 _START = {'do': 'a new pool', 'members': {}, 'before': None, 'records': {}}
 
 class Pool(Mapping):
@@ -87,12 +87,13 @@ class Pool(Mapping):
         file = self._journal.stat().st_ino if self._journal.exists() else None
         if file != self._file: self._begin(); self._file = file
         lines, self._end = read_lines(self._journal, self._end)
-        for line in lines:
-            if 'head' in line: self._head = line['head']
-            else:
-                self._states.append(line); self._records = {**line['records'], **self._records}
-                self._head = len(self._states) - 1
-        return self._states[self._head]['members']
+        with reading(self._journal):
+            for line in lines:
+                if 'head' in line: self._head = line['head']
+                else:
+                    self._states.append(line); self._records = {**line['records'], **self._records}
+                    self._head = len(self._states) - 1
+            return self._states[self._head]['members']
 
     def _commit(self, line:dict, expect): # expect: the head that the change was worked out from
         known = self._states[expect]
@@ -531,7 +532,7 @@ def best(scores, # [n, m]; the more the better
 Pool.compare, Pool.rank, Pool.keep_different, Pool.keep_best = compare, rank, keep_different, keep_best
 Pool.novelty = lambda self, by='distance', k=3: dict(zip(self, novelty(self.compare(by), k).tolist()))
 
-# %% ../nbs/12_breeding.ipynb #74336614
+# %% ../nbs/12_breeding.ipynb #d881ca83
 ANSWERS = 'left', 'right', 'tie', 'skip'
 _TABLE = """create table if not exists votes (id integer primary key, left text not null, right text not null,
 answer text not null check (answer in ('left', 'right', 'tie', 'skip')), voter text not null, seconds real,
@@ -545,10 +546,13 @@ class Votes:
         self._ask(_TABLE)
 
     def _ask(self, sql, values=()): # rows as dicts; what is changed is on the disk
-        with closing(sqlite3.connect(self.path, timeout=30)) as db:
-            db.row_factory = sqlite3.Row
-            db.execute('pragma synchronous = full')
-            with db: return [dict(r) for r in db.execute(sql, values).fetchall()]
+        try:
+            with closing(sqlite3.connect(self.path, timeout=30)) as db:
+                db.row_factory = sqlite3.Row
+                db.execute('pragma synchronous = full')
+                with db: return [dict(r) for r in db.execute(sql, values).fetchall()]
+        except sqlite3.OperationalError as e: # a full disk, a closed folder, a file that is in use
+            raise OSError(f"'{self.path}': {e}; what was answered before is as it was") from e
 
     def record(self, left:str, right:str,  # what was shown on either side
                answer:str,                 # 'left', 'right', 'tie' or 'skip'

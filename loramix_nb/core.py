@@ -165,7 +165,10 @@ def git_commit()->str: # e.g. '1f0c…' or '1f0c…-dirty'; None outside a git c
     except FileNotFoundError: return None
     return out.stdout.strip() or None
 
-# %% ../nbs/00_core.ipynb #5c8375b9
+# %% ../nbs/00_core.ipynb #f1e6cb6c
+def _checked(info, file): # what a run's file says of it, if that is what a run has written
+    with reading(file): return {**info, 'config': dict(info['config']), 'seed': info['seed']}
+
 class Run:
     "A folder that knows how its contents were made, and which steps are done."
     def __init__(self, folder, # made where it is missing
@@ -173,7 +176,7 @@ class Run:
                  seed:int=0): # belongs to the configuration
         self.folder, file = Path(folder), Path(folder)/'run.json'
         asked = None if config is None else json.loads(json.dumps({'config': config, 'seed': seed}, default=_plain))
-        if file.exists(): self.info = read_json(file)
+        if file.exists(): self.info = _checked(read_json(file), file)
         else:
             self.info = {**(asked or {'config': {}, 'seed': seed}), 'versions': versions(), 'git_commit': git_commit(),
                          'date': datetime.now(timezone.utc).isoformat(timespec='seconds')}

@@ -8,7 +8,7 @@ __all__ = ['CAPTION', 'EDITS', 'SEEN', 'paint_collection', 'open_picture', 'pict
            'alike', 'near_duplicates', 'examine', 'picture_files', 'examine_all', 'difficult_folder', 'Paintings',
            'unpack', 'save_rows', 'download', 'describe']
 
-# %% ../nbs/02_data.ipynb #f5c85d97
+# %% ../nbs/02_data.ipynb #bcffbde3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -24,7 +24,7 @@ from fastcore.basics import patch
 from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 import imagehash, numpy as np
 
-from .core import atomic_path, device, progress, read_jsonl, write_jsonl
+from .core import atomic_path, device, from_row, progress, read_jsonl, reading, write_jsonl
 from .painter import ERAS, draw_scene, paint, vary
 
 # %% ../nbs/02_data.ipynb #1aa0617b
@@ -524,7 +524,7 @@ def write_html(self:Paintings, path)->Path: # an .html file, complete in itself
     with atomic_path(path) as p: p.write_text(page, 'utf-8')
     return Path(path)
 
-# %% ../nbs/02_data.ipynb #b594f229
+# %% ../nbs/02_data.ipynb #041ab952
 @patch
 def save(self:Paintings, path)->Path: # a .jsonl file, best in the collection's folder as paintings.jsonl
     "Write the list, and the problems to `{name}.problems.jsonl`."
@@ -539,8 +539,10 @@ def load(cls:Paintings, path)->Paintings: # what `save` wrote, edited or not
     "Read a list; paths are relative to it."
     path, bad = Path(path), Path(path).with_suffix('.problems.jsonl')
     at = lambda row: {**row, 'path': str(path.parent/row['path'])}
-    problems = [at(r) for r in read_jsonl(bad)] if bad.exists() else []
-    return cls([Painting(**at(r)) for r in read_jsonl(path)], path.parent, problems)
+    with reading(path):
+        problems = [at(r) for r in read_jsonl(bad)] if bad.exists() else []
+        rows = [from_row(Painting, at(r), f"row {n} of '{path}'") for n, r in enumerate(read_jsonl(path), 1)]
+    return cls(rows, path.parent, problems)
 
 # %% ../nbs/02_data.ipynb #3a2feff3
 def _members(archive): # [(name, bytes packed or None, bytes unpacked, is a plain file)], and how to open one

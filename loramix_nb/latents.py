@@ -9,7 +9,7 @@ __all__ = ['encoding_dtype', 'prepared', 'encode', 'to_latents', 'decode', 'psnr
            'refuse_another', 'plan_shards', 'carried', 'take_out', 'precompute', 'fitting_precision', 'Shards',
            'Loader', 'vae_report']
 
-# %% ../nbs/03_latents.ipynb #e9c82396
+# %% ../nbs/03_latents.ipynb #31fe4401
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw, ImageOps
 import numpy as np, torch
 from torch import Tensor
 
-from .core import BASES, atomic_path, fingerprint, noise, progress, read_json, write_json
+from .core import BASES, atomic_path, fingerprint, noise, progress, read_json, reading, write_json
 from .data import Painting, lot, open_picture
 
 # %% ../nbs/03_latents.ipynb #bf0b6403
@@ -516,7 +516,7 @@ def _check(paintings, pipe, size): # before anything is computed
     for t in filter(None, (pipe.tokenizer, getattr(pipe, 'tokenizer_2', None))):
         warn_if_too_long([p.caption for p in paintings], t)
 
-# %% ../nbs/03_latents.ipynb #f73cefd7
+# %% ../nbs/03_latents.ipynb #49775c7c
 def _at(folder, name): # where a file of a folder is
     return str(folder).replace('{}', name) if '{}' in str(folder) else f'{folder}/{name}'
 
@@ -528,16 +528,27 @@ def _open(file): # on this disk, or anywhere
     else:
         with urlopen(file) if '://' in str(file) else open(file, 'rb') as f: yield f
 
+def _parsed(text, where): # what index.json says, once it is sure that it says what we look for
+    with reading(where):
+        index = json.loads(text)
+        base = index['base']
+        if not isinstance(index['done'], bool) or not isinstance(base['name'] + base['fingerprint'], str):
+            raise TypeError("'done' and 'base' are not what precompute writes")
+        sum(n for styles in index['counts'].values() for n in styles.values()) # numbers by style by split
+        for files in index['shards'].values(): sum(files.values())
+        return {**index, 'size': index['size'] + 0}
+
 class Shards:
     "A folder of shards that `precompute` has finished, here or at an address."
     def __init__(self, folder): # with index.json in it; a path, 'https://…', or 'pipe:COMMAND {}'
         self.far = '://' in str(folder) or str(folder).startswith('pipe:')
         self.folder, self.memory = str(folder).rstrip('/') if self.far else Path(folder), {}
         try:
-            with _open(_at(self.folder, 'index.json')) as f: self.index = json.loads(f.read())
-        except (OSError, ValueError):
+            with _open(_at(self.folder, 'index.json')) as f: text = f.read()
+        except OSError:
             raise FileNotFoundError(f"no shards in '{folder}': "
                                     f"precompute(paintings, pipe, '{folder}') makes them") from None
+        self.index = _parsed(text, f'{folder}/index.json')
         if not self.index['done']:
             raise ValueError(f"the shards in '{folder}' are not finished: call precompute again, it will go on")
         if odd := [f for s in self.index['shards'].values() for f in s if not re.fullmatch(r'[\w-]+\.tar', f)]:
@@ -553,7 +564,8 @@ class Shards:
     @property
     def empty(self)->dict: # 'text' [T,D], and for SDXL 'pooled' [P]; float32
         "The states of the empty caption."
-        with _open(_at(self.folder, 'empty.npz')) as f, np.load(BytesIO(f.read())) as z:
+        file = _at(self.folder, 'empty.npz')
+        with reading(file), _open(file) as f, np.load(BytesIO(f.read())) as z:
             return {k: torch.from_numpy(z[k]).float() for k in z.files}
 
     def urls(self, split:str='train')->list: # of paths
@@ -573,9 +585,9 @@ class Shards:
             raise ValueError(f"the shards in '{self.folder}' were made with other pictures or captions than this list "
                              f"of {len(paintings)}: call precompute with it, it does what has changed")
 
-# %% ../nbs/03_latents.ipynb #b37ac66a
+# %% ../nbs/03_latents.ipynb #cee9b950
 def _read(file): # yields {suffix: bytes} per sample
-    with _open(file) as f, tarfile.open(fileobj=f, mode='r|') as tar: # front to back, as it comes over a wire
+    with reading(file), _open(file) as f, tarfile.open(fileobj=f, mode='r|') as tar: # as it comes over a wire
         sample, key = {}, None
         for m in tar:
             k, suffix = m.name.split('.', 1)
@@ -584,11 +596,12 @@ def _read(file): # yields {suffix: bytes} per sample
         if sample: yield sample
 
 def _arrays(sample): # bytes -> {'mean', 'logvar', 'text', ...} float32 and 'rows'
-    x = {k[:-4]: torch.from_numpy(np.load(BytesIO(v))).float() for k, v in sample.items() if k.endswith('.npy')}
-    row, drawn = json.loads(sample['json']), x.pop('sample', None) # a draw is a distribution without width
-    mean, logvar = x.pop('latents').chunk(2) if drawn is None else (drawn, torch.full_like(drawn, -60.))
-    if 'sizes' in row: x['time_ids'] = torch.tensor(row['sizes'], dtype=torch.float32)
-    return {'mean': mean, 'logvar': logvar, **x, 'rows': row}
+    with reading(f"sample {sample.get('__key__', '')} of a shard"):
+        x = {k[:-4]: torch.from_numpy(np.load(BytesIO(v))).float() for k, v in sample.items() if k.endswith('.npy')}
+        row, drawn = json.loads(sample['json']), x.pop('sample', None) # a draw is a distribution without width
+        mean, logvar = x.pop('latents').chunk(2) if drawn is None else (drawn, torch.full_like(drawn, -60.))
+        if 'sizes' in row: x['time_ids'] = torch.tensor(row['sizes'], dtype=torch.float32)
+        return {'mean': mean, 'logvar': logvar, **x, 'rows': row}
 
 def _stack(samples): # of dicts -> one dict with a batch in each value
     columns = {k: [s[k] for s in samples] for k in samples[0] if k != '__key__'}
@@ -604,12 +617,13 @@ def load(self:Shards, split:str='train', # or 'val'
     if unknown := wanted - set(self.styles):
         raise ValueError(f"no paintings of {', '.join(sorted(unknown))} here: take {', '.join(self.styles)}")
     def asked(row): return row['style'] in wanted and (not shape or row['sizes'][:3:-1] == list(shape))
-    found = [_arrays(s) for f in self.urls(split) for s in _read(f) if asked(json.loads(s['json']))]
+    with reading(self.folder):
+        found = [_arrays(s) for f in self.urls(split) for s in _read(f) if asked(json.loads(s['json']))]
     if not found: raise ValueError(f"no '{split}' paintings of {', '.join(sorted(wanted))} in '{self.folder}'")
     if len({tuple(s['mean'].shape) for s in found}) > 1:
         raise ValueError(f"the '{split}' paintings have shapes {', '.join(self.index['shapes'][split])}: "
                          "load one of them, shape=(width, height), or go through loader(), whose batches have one each")
-    return _stack(sorted(found, key=lambda s: s['rows']['key']))
+    with reading(self.folder): return _stack(sorted(found, key=lambda s: s['rows']['key']))
 
 # %% ../nbs/03_latents.ipynb #a546e16a
 def _batches(samples, batch): # of one shape each; the last one of each shape may be smaller

@@ -11,8 +11,9 @@ __all__ = ['BLOCKS', 'PRESETS', 'METHODS', 'check_weights', 'check_families', 's
            'merge_zip', 'block_name', 'scale_blocks', 'merge_blocks', 'Interference', 'interference', 'find_method',
            'Recipe', 'merge', 'methods']
 
-# %% ../nbs/06_merging.ipynb #7b68b8d0
+# %% ../nbs/06_merging.ipynb #d00cdf10
 import difflib, hashlib, inspect, json, math
+from numbers import Real
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from .core import generator, read_json, write_json
 from .lora import (Factors, Lora, base_family, block_of, combine, cut_layers, gram, inner, layers, load_lora,
                              low_rank, rows, scaled, thin_svd, to_ldm, wide)
 
-# %% ../nbs/06_merging.ipynb #cb868187
+# %% ../nbs/06_merging.ipynb #dd9243cf
 def check_weights(names:list[str],     # of the LoRAs
                   weights:list[float], # one number each
                  )->None:
@@ -31,7 +32,7 @@ def check_weights(names:list[str],     # of the LoRAs
     if len(names) != len(weights):
         raise ValueError(f"{len(names)} LoRAs but {len(weights)} weights: give one weight each")
     for name, w in zip(names, weights):
-        if isinstance(w, bool) or not isinstance(w, (int, float)) or not math.isfinite(w):
+        if isinstance(w, bool) or not isinstance(w, Real) or not math.isfinite(w):
             raise ValueError(f"the weight of '{name}' is {w!r}, which is not a number")
 
 def check_families(loras:list[Lora])->None:
@@ -495,7 +496,7 @@ def _energy_lost(pool, rank): # of the exact mix, over all layers of the pool
     S2 = [S.square() for _, S in low_rank([fs for fs, _ in paired(pool, [1.]*len(pool), 'zero').values()], 1)]
     return float(sum(s[rank:].sum() for s in S2) / max(float(sum(s.sum() for s in S2)), 1e-300))
 
-# %% ../nbs/06_merging.ipynb #a566fddc
+# %% ../nbs/06_merging.ipynb #0ce4c0ae
 METHODS = {'concat': mix, 'svd': merge_svd, 'factors': merge_factors, 'slerp': merge_slerp, 'karcher': merge_karcher,
            'model_stock': merge_model_stock, 'magnitude_prune': merge_magnitude_prune, 'ties': merge_ties,
            'dare_linear': merge_dare_linear, 'dare_ties': merge_dare_ties, 'breadcrumbs': merge_breadcrumbs,
@@ -546,7 +547,8 @@ class Recipe:
         "Read a recipe from a file."
         if Path(path).suffix in ('.yml', '.yaml'):
             import yaml
-            says = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+            try: says = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+            except yaml.YAMLError as e: raise ValueError(f"'{path}' is not YAML: {e}") from e
         else: says = read_json(path)
         if not isinstance(says, dict): raise ValueError(f"'{path}' holds no recipe: it has no loras and no weights")
         has = list(inspect.signature(cls).parameters)

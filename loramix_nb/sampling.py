@@ -9,8 +9,9 @@ __all__ = ['TEXT', 'ALPHAS', 'SCHEDULERS', 'BASELINES', 'Layer', 'Diagonal', 'st
            'compel_states', 'trigger', 'fill', 'search_replace', 'scheduler', 'scheduled', 'says', 'Sweep', 'a1111',
            'sweep', 'remake', 'along', 'apart', 'evenly', 'morph', 'film']
 
-# %% ../nbs/07_sampling.ipynb #b2315ee2
-from .core import atomic_path, fingerprint, generator, load_base, progress, read_jsonl, write_jsonl
+# %% ../nbs/07_sampling.ipynb #4d1bf790
+from .core import (atomic_path, fingerprint, generator, inside, load_base, progress, read_jsonl, reading,
+                             write_jsonl)
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -611,7 +612,7 @@ def says(row:dict, # of a sweep
         raise ValueError(f"no column '{what}': there are {', '.join(row)}, and lora, strength, template")
     return row[what] if isinstance(row[what], str) else f'{what} {row[what]}'
 
-# %% ../nbs/07_sampling.ipynb #1f8cd0ed
+# %% ../nbs/07_sampling.ipynb #fc5c0900
 class Sweep:
     "Pictures, and what is known of each: a folder, and rows of its sweep.jsonl."
     def __init__(self, folder, rows:list): # dicts with file, weights, prompt, seed, …
@@ -622,7 +623,8 @@ class Sweep:
         "All finished pictures of a folder that `sweep` wrote."
         file = Path(folder)/'sweep.jsonl'
         if not file.exists(): raise FileNotFoundError(f"no sweep in '{folder}': sweep(…, out='{folder}') makes one")
-        return cls(folder, [r for r in read_jsonl(file) if (Path(folder)/r['file']).exists()])
+        here = lambda r: isinstance(r['weights'], dict) and inside(folder, r['file']).exists()
+        with reading(file): return cls(folder, [r for r in read_jsonl(file) if here(r)])
 
     def save(self):
         "Write the rows back with whatever was added to them, beside the folder's other rows."
@@ -642,6 +644,7 @@ class Sweep:
 
     def grid(self, across='weights', down='prompt', scale:float=2, sheets=None)->Image.Image:
         "One picture for every two values of two columns, on a sheet for each of a third: the first of several."
+        if not self.rows: raise ValueError(f"there is nothing to show: {self}")
         if sheets: return self._sheets(across, down, scale, sheets)
         cols, lines = (list(dict.fromkeys(says(r, k) for r in self.rows)) for k in (across, down))
         cells = {(says(r, down), says(r, across)): r for r in reversed(self.rows)}
