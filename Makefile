@@ -1,6 +1,7 @@
 # Every target sets up what it needs: Python 3.10 to 3.13, make and the package index are enough.
 #   make demo    the main job on the embedded base, written to runs/demo (started again, it continues)
 #   make lab     the notebooks in JupyterLab
+#   make app     the sliders in a browser, on this machine only
 #   make test    what the CI runs
 #   make docs    the site, in _docs (needs Quarto)
 #   make bench   NAME=merging, NAME=all; without a name, the list
@@ -8,7 +9,7 @@
 #   make run     NB=nbs/04_lora.ipynb, executed in place, outputs kept
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab docs bench readme run setup
+.PHONY: help demo app test lab docs bench readme run setup
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -37,6 +38,9 @@ $(READY): settings.ini setup.py pyproject.toml constraints.txt .ci/torchvision_c
 demo: export OMP_NUM_THREADS ?= 1
 demo: $(READY)
 	$(BIN)/python -m loramix_nb.cli demo
+
+app: $(READY)
+	$(BIN)/loramix app
 
 test: $(READY)
 	$(BIN)/python .ci/checks.py

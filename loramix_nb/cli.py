@@ -4,11 +4,13 @@
 
 # %% auto #0
 __all__ = ['JOBS', 'job', 'parser', 'run_job', 'overview', 'main', 'weighted', 'mix', 'convert', 'inspect', 'data', 'latents',
-           'read_config', 'train', 'sweep', 'judge', 'score', 'breed', 'report', 'demo']
+           'read_config', 'train', 'sweep', 'judge', 'score', 'restyle', 'breed', 'studio', 'server', 'app', 'report',
+           'demo']
 
-# %% ../nbs/15_cli.ipynb #5e11cb68
-import difflib, json, sys
+# %% ../nbs/15_cli.ipynb #a649dab4
+import difflib, json, os, secrets, subprocess, sys
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 from fastcore.script import anno_parser
@@ -285,6 +287,34 @@ def score(sweep:str,             # folder that `loramix sweep` wrote
     rows = classifier.score(sweep, classifier.Judge.load(judge or asset('judge')), key)
     return {'file': str(Path(sweep)/'sweep.jsonl'), 'pictures': len(rows)}
 
+# %% ../nbs/15_cli.ipynb #095a4e32
+@job('loramix restyle photos pop_art.safetensors:1 -o restyled --strength .6',
+     'loramix restyle photos a.safetensors:.5 b.safetensors:.5 --image-scale .4 --control canny -o restyled')
+def restyle(photos:str,              # a folder of photos; folders in it are gone through
+            *loras:str,              # files, each with its weight after a colon
+            out:str='restyled',      # folder for the pictures; one that was begun is continued
+            base:str='tiny',         # tiny, sd14, sd15, sdxl, a hub id or a folder
+            prompt:str='a painting', # may have the gap {title}
+            strength:float=.6,       # 0 the photo, 1 from noise alone
+            image_scale:float=0.,    # of the IP-Adapter; 0 does without one
+            control:str='',          # canny, or a ControlNet's hub id or folder
+            steps:int=20, guidance:float=4., seed:int=0, # as for `sweep`
+           )->dict:
+    "Redraw a tree of photos in a style, or in a mix."
+    from loramix_nb import transfer
+    from loramix_nb.core import load_base
+    from loramix_nb.lora import load_lora
+    from loramix_nb.sampling import mix_into
+    if not Path(photos).is_dir(): raise NotADirectoryError(f"'{photos}' is no folder: give one with photos in it")
+    paths, weights = _loras(loras) if loras else ([], [])
+    pipe, found = load_base(base), [load_lora(p) for p in paths]
+    if found: mix_into(pipe, {l.name: l for l in found})
+    if image_scale: transfer.load_ip_adapter(pipe)
+    net = control and transfer.load_control(pipe, *([] if control == 'canny' else [control]))
+    made = transfer.restyle(pipe, photos, {l.name: w for l, w in zip(found, weights)} or None, prompt, strength,
+                            image_scale, net or None, seed=seed, steps=steps, guidance=guidance, out=out)
+    return {'folder': out, 'pictures': len(made)}
+
 # %% ../nbs/15_cli.ipynb #0d1f5895
 @job('loramix breed a.safetensors b.safetensors c.safetensors --pool pool --iterations 3 --keep 8')
 def breed(*loras:str,            # files to take into the pool first
@@ -303,6 +333,45 @@ def breed(*loras:str,            # files to take into the pool first
     home.load(*paths)
     rows = breeding.breed(home, iterations, ratios, keep, of=tuple(_list(of, int)), method=method, seed=seed)
     return {'pool': pool, 'members': list(home), 'candidates': sum(r['candidates'] for r in rows)}
+
+# %% ../nbs/15_cli.ipynb #98d3c821
+def studio(files:dict, # name -> LoRA file
+           base:str, prompt:str, seed:int, # as for `sweep`
+          )->dict: # a notebook, as JSON
+    "A page with sliders for some LoRAs: a line for two, a triangle for three, a board for all."
+    kinds = {2: ['AlphaSlider'], 3: ['StyleTriangle']}.get(len(files), []) + ['MixBoard']
+    begin = f"pipe, scene = load_base({base!r}), dict(prompt={prompt!r}, seed={seed})\nfiles = {files!r}"
+    lines = [f"from loramix_nb.core import load_base\nfrom loramix_nb.widgets import {', '.join(kinds)}", begin,
+             *(f"{k}(pipe, files, **scene, folder='pictures/{k}')" for k in kinds)]
+    code = {'cell_type': 'code', 'metadata': {}, 'execution_count': None, 'outputs': []}
+    cells = [{**code, 'id': f'cell-{i}', 'source': x} for i, x in enumerate(lines)]
+    kernel = {'display_name': 'python3', 'language': 'python', 'name': 'python3'}
+    return {'cells': cells, 'metadata': {'kernelspec': kernel}, 'nbformat': 4, 'nbformat_minor': 5}
+
+def server(file, # a notebook
+           port:int, token:str)->list: # words of a command
+    "What serves a page on this machine alone."
+    return [sys.executable, '-m', 'voila', str(file), '--no-browser', f'--port={port}', f'--token={token}',
+            '--Voila.ip=127.0.0.1', '--VoilaConfiguration.file_allowlist=(?!)']
+
+@job('loramix app', 'loramix app a.safetensors b.safetensors c.safetensors --base sd15')
+def app(*loras:str,         # two LoRA files or more; three of the painter's eras if not given
+        out:str='runs/app', # folder for the page and its pictures
+        base:str='tiny',    # tiny, sd14, sd15, sdxl, a hub id or a folder
+        prompt:str='A painting of a red boat on the sea', # what to paint
+        seed:int=3,         # of the noise
+        port:int=8866,      # on this machine
+       )->dict:
+    "Open the sliders in a browser."
+    from loramix_nb.core import asset, write_json
+    if not find_spec('voila'): raise ImportError("the app needs Voila: pip install 'loramix-nb[app]'")
+    eras = [str(asset(f'eras/{e}.safetensors')) for e in ('early_renaissance', 'expressionism', 'pop_art')]
+    paths, token = _loras(loras, 2)[0] if loras else eras, secrets.token_urlsafe(16)
+    page = Path(out)/'studio.ipynb'
+    write_json(page, studio({Path(p).stem: str(Path(p).resolve()) for p in paths}, base, prompt, seed))
+    print(f'http://127.0.0.1:{port}/?token={token}  (Ctrl-C ends it)', flush=True)
+    done = subprocess.run(server(page.name, port, token), cwd=out, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    return {'page': str(page), 'exit': done.returncode}
 
 # %% ../nbs/15_cli.ipynb #df5eb59a
 @job('loramix report runs/demo')

@@ -204,13 +204,15 @@ class Run:
             write_json(file, {'result': result, 'seconds': round(time.perf_counter() - start, 3)})
         return read_json(file)['result'] # read back even the first time: a tuple is a list on every call or on none
 
-# %% ../nbs/00_core.ipynb #9221447d
+# %% ../nbs/00_core.ipynb #da267772
 @contextmanager
-def alone_in(folder): # is made where it is missing
+def alone_in(folder, # is made where it is missing
+             part:str='', # of the work, where several processes share it: each part has a lock of its own
+            ):
     "Keeps other processes out of a folder while the block runs; `BlockingIOError` where one is in it already."
     from filelock import FileLock, Timeout
     Path(folder).mkdir(parents=True, exist_ok=True)
-    lock = FileLock(Path(folder).resolve()/'.lock', is_singleton=True, thread_local=False)
+    lock = FileLock(Path(folder).resolve()/f'.lock{part}', is_singleton=True, thread_local=False)
     try: lock.acquire(timeout=0)
     except Timeout: raise BlockingIOError(f"another process is at work in '{folder}': wait until it ends, or take "
                                           "another folder") from None

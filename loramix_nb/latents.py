@@ -9,7 +9,7 @@ __all__ = ['encoding_dtype', 'prepared', 'encode', 'to_latents', 'decode', 'psnr
            'refuse_another', 'plan_shards', 'carried', 'take_out', 'precompute', 'fitting_precision', 'Shards',
            'Loader', 'vae_report']
 
-# %% ../nbs/03_latents.ipynb #31fe4401
+# %% ../nbs/03_latents.ipynb #c8393d56
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw, ImageOps
 import numpy as np, torch
 from torch import Tensor
 
-from .core import BASES, atomic_path, fingerprint, noise, progress, read_json, reading, write_json
+from .core import BASES, alone_in, atomic_path, fingerprint, noise, progress, read_json, reading, write_json
 from .data import Painting, lot, open_picture
 
 # %% ../nbs/03_latents.ipynb #bf0b6403
@@ -430,7 +430,7 @@ def take_out(file:Path, gone:set): # of keys
                 if m.name.split('.')[0] not in gone: new.addfile(m, old.extractfile(m))
     _write_keys(file, file.stat().st_size, keys)
 
-# %% ../nbs/03_latents.ipynb #6e733ab0
+# %% ../nbs/03_latents.ipynb #0f89cfbc
 def _claim(out, pipe, size, made):
     "Make the folder this base's, or refuse."
     if (out/'index.json').exists():
@@ -468,6 +468,10 @@ def precompute(paintings:list, # `Paintings`
     rank = int(os.environ.get('RANK', 0)) if rank is None else rank
     world = int(os.environ.get('WORLD_SIZE', 1)) if world is None else world
     _check(paintings, pipe, size)
+    with alone_in(out, f"-{rank or ''}"): return _precomputed(**locals())
+
+def _precomputed(paintings, pipe, out, size, batch, per_shard, rank, world, buckets, crop, flip, precision, workers, seed,
+                 sample):
     views = views_of(paintings, size, buckets, crop, flip, seed, max(size//8, pipe.vae_scale_factor))
     precision = fitting_precision(pipe.vae, precision)
     made = dict(buckets=buckets, crop=crop, flip=flip, seed=seed, precision=precision, sample=sample)
@@ -516,7 +520,7 @@ def _check(paintings, pipe, size): # before anything is computed
     for t in filter(None, (pipe.tokenizer, getattr(pipe, 'tokenizer_2', None))):
         warn_if_too_long([p.caption for p in paintings], t)
 
-# %% ../nbs/03_latents.ipynb #49775c7c
+# %% ../nbs/03_latents.ipynb #1e7a48d0
 def _at(folder, name): # where a file of a folder is
     return str(folder).replace('{}', name) if '{}' in str(folder) else f'{folder}/{name}'
 
@@ -534,6 +538,8 @@ def _parsed(text, where): # what index.json says, once it is sure that it says w
         base = index['base']
         if not isinstance(index['done'], bool) or not isinstance(base['name'] + base['fingerprint'], str):
             raise TypeError("'done' and 'base' are not what precompute writes")
+        if not index['done']:
+            raise ValueError(f"the shards of '{where}' are not finished: call precompute again, it will go on")
         sum(n for styles in index['counts'].values() for n in styles.values()) # numbers by style by split
         for files in index['shards'].values(): sum(files.values())
         return {**index, 'size': index['size'] + 0}
@@ -549,8 +555,6 @@ class Shards:
             raise FileNotFoundError(f"no shards in '{folder}': "
                                     f"precompute(paintings, pipe, '{folder}') makes them") from None
         self.index = _parsed(text, f'{folder}/index.json')
-        if not self.index['done']:
-            raise ValueError(f"the shards in '{folder}' are not finished: call precompute again, it will go on")
         if odd := [f for s in self.index['shards'].values() for f in s if not re.fullmatch(r'[\w-]+\.tar', f)]:
             raise ValueError(f"index.json in '{folder}' names a file '{odd[0]}', which is no name of a shard")
 

@@ -11,8 +11,8 @@ __all__ = ['ATTENTION', 'FEED_FORWARD', 'CONVOLUTIONS', 'TARGETS', 'PRESETS', 'P
            'painted', 'Previews', 'plot_losses', 'draw_losses', 'LossPlot', 'Tracker', 'wearing', 'spaced', 'pick_best',
            'rare_tokens', 'class_pictures', 'subject_paintings', 'model_card', 'write_card', 'push_to_hub']
 
-# %% ../nbs/05_training.ipynb #0179bf52
-from .core import Run, atomic_path, generator, progress, write_json
+# %% ../nbs/05_training.ipynb #1daf69a8
+from .core import Run, alone_in, atomic_path, generator, progress, write_json
 from .data import Paintings
 from .latents import Shards, to_latents, token_counts
 from .lora import Factors, Lora, layers, load_lora, save_lora
@@ -373,8 +373,10 @@ def _plain_attention():
     from diffusers.models.attention_processor import AttnProcessor
     return AttnProcessor()
 
-# %% ../nbs/05_training.ipynb #76590e74
-def tokenizers(pipe)->list: return [t for k in ('tokenizer', 'tokenizer_2') if (t := getattr(pipe, k, None))]
+# %% ../nbs/05_training.ipynb #bc5e31ba
+def tokenizers(pipe)->list:
+    "Those of a pipeline: one for Stable Diffusion, two for SDXL."
+    return [t for k in ('tokenizer', 'tokenizer_2') if (t := getattr(pipe, k, None))]
 
 def token_ids(captions:list, pipe)->dict: # 'ids0' [B,T], and 'ids1' for SDXL
     "Captions as each text encoder reads them."
@@ -426,7 +428,7 @@ class Stream:
         got, self.at = [next(self.samples) for _ in range(n)], (step + 1, n, seed)
         return {k: [s[k] for s in got] if k == 'rows' else torch.stack([s[k] for s in got]) for k in got[0]}
 
-# %% ../nbs/05_training.ipynb #e6e238db
+# %% ../nbs/05_training.ipynb #584c60af
 def processes(device)->tuple: # how many, and which of them this is
     "The processes that `accelerate launch`, `torchrun` or `notebook_launcher` started."
     if int(os.environ.get('WORLD_SIZE', 1)) < 2: return 1, 0
@@ -434,7 +436,8 @@ def processes(device)->tuple: # how many, and which of them this is
     state = PartialState(cpu=torch.device(device).type == 'cpu')
     return state.num_processes, state.process_index
 
-def average(tensors:list): # in place, over all processes
+def average(tensors:list):
+    "Replace tensors by their means over all processes."
     flat = torch.cat([t.flatten() for t in tensors])
     torch.distributed.all_reduce(flat)
     for t, mean in zip(tensors, (flat/torch.distributed.get_world_size()).split([t.numel() for t in tensors])):
@@ -734,7 +737,7 @@ def _check_disk(pipe, cfg, out):
     if free < need: raise OSError(f"'{out}' has {free/1e6:,.0f} MB free, and the checkpoints need {need/1e6:,.0f} MB: "
                                   f"fewer checkpoints than {cfg.checkpoints}, a rank below {cfg.rank}, or another disk")
 
-# %% ../nbs/05_training.ipynb #1bef75b1
+# %% ../nbs/05_training.ipynb #e08a7331
 def train_lora(shards:Shards, # of this base
                pipe, # the base, from `load_base`; put back afterwards as it was
                cfg:TrainConfig=TrainConfig(), # e.g. replace(PRESETS['tiny_cpu'], style='pop_art')
@@ -743,6 +746,9 @@ def train_lora(shards:Shards, # of this base
               )->Lora: # the one with the smallest loss on the paintings held back
     "Learn a style or a subject. Interrupted or killed, it goes on where it was; finished, the result is read."
     cfg = ready(shards, pipe, cfg, out)
+    with alone_in(out, f"-{processes(pipe.device)[1] or ''}"): return _trained(shards, pipe, cfg, out, watch)
+
+def _trained(shards, pipe, cfg, out, watch):
     train, val, prior = _paintings(shards, cfg)
     run = _run(out, cfg, shards, *processes(pipe.device))
     if (run/'lora.safetensors').exists(): return load_lora(run/'lora.safetensors')
