@@ -541,8 +541,10 @@ def layer_atlas(pipe, lora:Lora, style:str,          # a class of the judge
         rows.append(dict(block=b, norm=norms[b], **left, **{f'{k}_loss': whole[k] - v for k, v in left.items()}))
     return rows
 
-# %% ../nbs/11_analysis.ipynb #9a97cf26
-def arrow(c:Curve)->str: return f'{c.a}->{c.b}' # the name of a curve
+# %% ../nbs/11_analysis.ipynb #ac6db83f
+def arrow(c:Curve)->str:
+    "The name of a curve: 'pop_art->pixel_art'."
+    return f'{c.a}->{c.b}'
 
 def figures(rows:list,            # of a scored sweep
             styles:list,          # in the order of the curves

@@ -10,7 +10,7 @@ __all__ = ['AUGMENTATIONS', 'JUDGES', 'painted', 'Opened', 'pack_pictures', 'Pac
            'per_class', 'top_losses', 'painted_between', 'features', 'energy', 'Likeness', 'learn_likeness',
            'save_likeness', 'load_likeness', 'score', 'write_results', 'export_pairs']
 
-# %% ../nbs/09_classifier.ipynb #69fc7223
+# %% ../nbs/09_classifier.ipynb #dba66d0a
 import io, json, math, re, tarfile, tempfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,11 +19,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from .core import (atomic_path, device, generator, progress, read_json, read_jsonl, write_json,
-                             write_jsonl)
+from .core import (atomic_path, device, from_row, generator, progress, read_json, read_jsonl, reading,
+                             write_json, write_jsonl)
 from .data import Paintings, painting_id, square
 from .latents import decode, encode, to_latents
 from .painter import ERAS, PLAIN, blend, draw_scene, paint, random_style, style_distance, vary
@@ -271,7 +272,7 @@ class Judge:
         "How often it is right."
         return (self(pictures)[0].argmax(1) == self.targets(labels)).float().mean().item()
 
-# %% ../nbs/09_classifier.ipynb #5827182b
+# %% ../nbs/09_classifier.ipynb #7dbf4f89
 def save_judge(judge:Judge, folder:str|Path)->Path: # the folder
     "Write `judge.safetensors` and `judge.json`."
     folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
@@ -286,11 +287,23 @@ def load_judge(folder:str|Path)->Judge:
     folder = Path(folder)
     if not (folder/'judge.json').exists():
         raise FileNotFoundError(f"no judge in {folder}: expected judge.json and judge.safetensors (see save_judge)")
-    d = read_json(folder/'judge.json')
-    net = build_net(d['arch'], len(d['classes']))
-    net.load_state_dict({k: v.float() if v.is_floating_point() else v
-                         for k, v in load_file(folder/'judge.safetensors').items()})
-    return Judge(net.to(memory_format=torch.channels_last).eval(), **d)
+    judge, file = _told(folder/'judge.json'), folder/'judge.safetensors'
+    net = build_net(judge.arch, len(judge.classes))
+    try: weights = load_file(file)
+    except SafetensorError as e: raise ValueError(f"'{file}' is no safetensors file: {e}") from e
+    with reading(file):
+        net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+    judge.net = net.to(memory_format=torch.channels_last).eval()
+    return judge
+
+def _told(file): # a judge without its network
+    with reading(file):
+        judge = from_row(Judge, {'net': nn.Identity(), **read_json(file)}, f"'{file}'")
+        if {type(c) for c in judge.classes} != {str} or len(judge.mean) != 3 or len(judge.std) != 3:
+            raise TypeError("'classes', 'mean' and 'std' are not what save_judge writes")
+        if not 0 < judge.size <= 4096 or sum(judge.mean) + sum(judge.std) < 0:
+            raise TypeError("'size', 'mean' or 'std' cannot be")
+    return judge
 
 Judge.save, Judge.load = save_judge, staticmethod(load_judge)
 
