@@ -9,10 +9,9 @@ __all__ = ['IP_ADAPTERS', 'CONTROLNETS', 'HOW', 'read_photo', 'working_size', 't
            'edge_similarity', 'ssim', 'measure', 'trade_off', 'front', 'suggest', 'plot_trade_off', 'stylise_set',
            'beside']
 
-# %% ../nbs/08_transfer.ipynb #62938516
+# %% ../nbs/08_transfer.ipynb #f4787d61
 from collections import Counter
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from io import BytesIO
 from itertools import product
 from pathlib import Path
@@ -20,7 +19,7 @@ from urllib.request import Request, urlopen
 import hashlib, json, math, warnings
 from PIL import Image, ImageOps, PngImagePlugin
 import numpy as np, torch
-from .core import atomic_path, fingerprint, progress, read_jsonl, write_jsonl
+from .core import asset, atomic_path, fingerprint, progress, read_jsonl, write_jsonl
 from .data import examine, open_picture, picture_files, read_captions, read_name, square
 from .latents import decode, encode, native_size, to_latents
 from .sampling import Sweep, mix_into, mixed, paint_batch, unmix
@@ -121,8 +120,8 @@ def _cv2():
     except ImportError as e: raise ImportError("edge maps need OpenCV: pip install 'loramix_nb[control]'") from e
     return cv2
 
-# %% ../nbs/08_transfer.ipynb #be4eb0aa
-_HERE = files('loramix_nb')/'assets'
+# %% ../nbs/08_transfer.ipynb #0506f372
+_HERE = asset()
 IP_ADAPTERS = {'tiny': (_HERE/'ip_adapter', '', 'ip-adapter.safetensors'), # folder or hub id, folder inside, file
                'sd15': ('h94/IP-Adapter', 'models', 'ip-adapter_sd15.safetensors'),
                'sdxl': ('h94/IP-Adapter', 'sdxl_models', 'ip-adapter_sdxl.safetensors')}
