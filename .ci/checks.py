@@ -15,6 +15,7 @@ from configparser import ConfigParser
 from contextlib import contextmanager
 from pathlib import Path
 
+import whole
 from readme import readme
 
 TOP = Path(__file__).resolve().parent.parent
@@ -100,6 +101,23 @@ def imported(file):
         yield from (n.split(".")[1] for n in names if n.startswith(f"{PACKAGE.name}."))
 
 
+def site():
+    "The site is whole: links, pictures, badges, sidebar, docstrings, sizes, no machine's paths."
+    wrong = whole.faults()
+    assert not wrong, "\n".join(wrong)
+
+
+def fuzz():
+    "Damaged files are refused by name, by every reader."
+    said = run(sys.executable, "-W", "ignore", TOP/".ci"/"fuzz.py", "--cases", "30", timeout=600)
+    print(said.strip().splitlines()[-1])
+
+
+def browser():
+    "Every widget answers to mouse and keyboard in a real browser."
+    print(run(sys.executable, TOP/".ci"/"browser.py", timeout=1500).strip())
+
+
 def docs():
     "The notebooks can be made into the site: what Quarto renders is in _proc."
     # Only exported cells and cells with an import are executed for it: one that does both an import and something
@@ -132,10 +150,10 @@ def wheel():
         run(python, TOP/".ci"/"torchvision_cpu.py", cwd=tmp)
         run(*pip, "check", cwd=tmp)
         (tmp/"work").mkdir()
-        print(run(python, TOP/".ci"/"first_minute.py", cwd=tmp/"work", timeout=300).strip())
+        print(run(python, TOP/".ci"/"first_minute.py", TOP/"README.md", cwd=tmp/"work", timeout=600).strip())
 
 
-STEPS = (clean, export, lint, notebooks, layers, readme_is_index, docs, wheel)
+STEPS = (clean, export, lint, notebooks, layers, readme_is_index, site, docs, fuzz, browser, wheel)
 
 
 def main(steps):

@@ -1,7 +1,8 @@
 """Executes notebooks in place and keeps what a reader should see: `python .ci/execute.py NOTEBOOK...`
 
 Progress bars and warnings are for the person who waits; in a stored notebook they are a dead widget and a path on
-somebody's machine. Both are dropped, metadata is cleaned, and the file is replaced only when every cell has run. Cells marked `#| cuda` wait for a GPU."""
+somebody's machine. Both are dropped, metadata is cleaned, and the file is replaced only when every cell has run. Cells
+marked `#| cuda` wait for a GPU."""
 import os
 import re
 import sys
@@ -26,7 +27,8 @@ def for_readers(output):
 def one_picture(output):
     "Pillow shows every picture both as PNG and as JPEG; one of them is enough."
     data = output.get("data", {})
-    if {"image/png", "image/jpeg"} <= data.keys(): del data["image/png" if len(data["image/png"]) > LARGE else "image/jpeg"]
+    if {"image/png", "image/jpeg"} <= data.keys():
+        del data["image/png" if len(data["image/png"]) > LARGE else "image/jpeg"]
     return output
 
 

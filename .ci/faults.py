@@ -86,7 +86,8 @@ def met(writer, home, before):
     except BaseException as e: return f"{type(e).__name__} and not OSError: {e}"
     else: return "no error"
     if writer is survey: return None if len(Votes(home/"votes.sqlite")) else "answers were lost"
-    lost = [k for k, v in before.items() if files(home).get(k) != v and not k.endswith(("jsonl", "run.json", "index.json"))]
+    after, grows = files(home), ("jsonl", "run.json", "index.json") # what a job that begins may write to
+    lost = [k for k, v in before.items() if after.get(k) != v and not k.endswith(grows)]
     return f"changed or lost: {lost[0]}" if lost else None
 
 

@@ -66,8 +66,9 @@ def shard_files(home):
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
     np.savez(home/"empty.npz", text=rng.normal(size=(32, 64)).astype(np.float16))
-    write_json(home/"index.json", {"done": True, "counts": {"train": {"a": 3}}, "shards": {"train": ["train-000000.tar"]},
-                                   "base": {"name": "tiny", "fingerprint": "0"}, "size": 64, "collection": "0"})
+    write_json(home/"index.json", {"done": True, "counts": {"train": {"a": 3}},
+                                   "shards": {"train": {"train-000000.tar": 3}}, "size": 64, "collection": "0",
+                                   "base": {"name": "tiny", "fingerprint": "0"}})
     def read(_):
         shards = Shards(home)
         return repr(shards), shards.styles, shards.empty, shards.load("train")
@@ -79,7 +80,8 @@ def text_files(home):
     paint_collection(home/"paintings", ["pop_art"], 2)
     Paintings.from_folder(home/"paintings").save(home/"paintings.jsonl")
     picture = next((home/"paintings").rglob("*.png"))
-    write_jsonl(home/"paintings"/"metadata.jsonl", [{"file_name": picture.relative_to(home/"paintings").as_posix(), "text": "a"}])
+    name = picture.relative_to(home/"paintings").as_posix()
+    write_jsonl(home/"paintings"/"metadata.jsonl", [{"file_name": name, "text": "a"}])
     (home/"sweep").mkdir()
     (home/"sweep"/"0.png").write_bytes(picture.read_bytes())
     write_jsonl(home/"sweep"/"sweep.jsonl", [{"file": "0.png", "weights": {"a": .5}, "prompt": "a boat", "seed": 0}]*2)
@@ -94,9 +96,9 @@ def text_files(home):
     def folder(f): return Paintings.from_folder(home/"paintings").report()
     def judge(f): return Judge.load(f.parent)(np.zeros((1, 64, 64, 3), np.uint8))
     picture = picture.relative_to(home).as_posix()
-    return {"paintings.jsonl": lambda f: Paintings.load(f).report(), "paintings/metadata.jsonl": folder, picture: folder,
-            "sweep/sweep.jsonl": sweep, "sweep/0.png": sweep, "recipe.json": Recipe.load, "recipe.yaml": Recipe.load,
-            "config.json": read_config, "run/run.json": lambda f: Run(f.parent, {"rank": 4, "lr": 1e-3}),
+    return {"paintings.jsonl": lambda f: Paintings.load(f).report(), "paintings/metadata.jsonl": folder,
+            picture: folder, "sweep/sweep.jsonl": sweep, "sweep/0.png": sweep,
+            "recipe.json": Recipe.load, "recipe.yaml": Recipe.load, "config.json": read_config, "run/run.json": lambda f: Run(f.parent, {"rank": 4, "lr": 1e-3}),
             "judge/judge.json": judge, "judge/judge.safetensors": judge}
 
 
@@ -104,11 +106,12 @@ def pool_files(home):
     "A pool with two members and a mix of them."
     pool = Pool(home/"pool")
     for e in ("pop_art", "expressionism"): pool.load(asset(f"eras/{e}.safetensors"))
-    pool.merge_members(["pop_art", "expressionism"], [.5, .5])
+    pool.merge(["pop_art", "expressionism"], [.5, .5])
     def read(_):
         pool = Pool(home/"pool")
         return [pool[k] for k in pool]
-    return {f.relative_to(home).as_posix(): read for f in sorted((home/"pool").rglob("*")) if f.is_file() and f.stat().st_size}
+    files = [f for f in sorted((home/"pool").rglob("*")) if f.is_file() and f.stat().st_size]
+    return {f.relative_to(home).as_posix(): read for f in files}
 
 
 def damaged(data, luck):
@@ -127,7 +130,8 @@ def damaged(data, luck):
 
 def another_value(data, luck):
     "JSON with one value replaced by one of another kind."
-    strange = [None, True, -1, 1e308, float("nan"), "", "x"*3000, "../../etc/passwd", "/etc/passwd", [], {}, [[]], {"a": {"b": []}}]
+    strange = [None, True, -1, 1e308, float("nan"), "", "x"*3000, "../../etc/passwd", "/etc/passwd", [], {}, [[]],
+               {"a": {"b": []}}]
     lines = data.split(b"\n")
     at = luck.randrange(len(lines))
     try: value = json.loads(data)
@@ -158,8 +162,9 @@ def archive_members(sign):
             for k, v in kw.items(): setattr(info, k, v)
             t.addfile(info, io.BytesIO(b""))
         return f.getvalue()
-    return [tar(name=f"../{sign.name}"), tar(name=str(sign)), tar(name="a/../../x.json"), tar(name="0.json", type=tarfile.SYMTYPE,
-            linkname="/etc/passwd"), tar(name="0.json", type=tarfile.LNKTYPE, linkname="../x"), tar(name="0", type=tarfile.FIFOTYPE)]
+    return [tar(name=f"../{sign.name}"), tar(name=str(sign)), tar(name="a/../../x.json"),
+            tar(name="0.json", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+            tar(name="0.json", type=tarfile.LNKTYPE, linkname="../x"), tar(name="0", type=tarfile.FIFOTYPE)]
 
 
 def evil_pickles(sign):
@@ -202,7 +207,8 @@ def fuzz(cases):
             for name, read in kind(home).items():
                 luck, file, whole = random.Random(name), home/name, (home/name).read_bytes()
                 extra = evil_pickles(sign) + (archive_members(sign) if name.endswith(".tar") else [])
-                counts = found.setdefault(f"{kind.__name__}/{Path(name).name}" if "/loras/" not in name else "pool_files/lora", {})
+                short = "lora" if "/loras/" in name else Path(name).name
+                counts = found.setdefault(f"{kind.__name__}/{short}", {})
                 for data in [whole, b"", *extra, *(damaged(whole, luck) for _ in range(cases))]:
                     file.write_bytes(data)
                     v = verdict(read, file, len(data))
@@ -225,7 +231,8 @@ if __name__ == "__main__":
     start = time.time()
     found, faults = fuzz(a.cases)
     total = sum(n for counts in found.values() for n in counts.values())
-    if a.out: write_json(a.out, {"cases": total, "faults": len(faults), "seconds": round(time.time() - start), "readers": found})
+    result = {"cases": total, "faults": len(faults), "seconds": round(time.time() - start), "readers": found}
+    if a.out: write_json(a.out, result)
     for fault in dict.fromkeys(faults): print(f"{faults.count(fault):4} × {fault}")
     print(f"{total} damaged files, {len(faults)} faults, {time.time() - start:.0f} s")
     sys.exit(bool(faults))

@@ -1,7 +1,7 @@
-"""Every long job is killed at random moments and started again: `python .ci/kills.py [--kills 25] [--out results.json]`.
+"""Every long job is killed at random moments and started again: `python .ci/kills.py [--kills 25] [--out r.json]`.
 
 A job runs in a forked child, which gets SIGKILL at a moment drawn from the time the job takes; this goes on until a
-child ends by itself. Its result must be that of a job that nobody disturbed: the same files, bit for bit, but for dates."""
+child ends by itself. Its result must be that of a job that nobody disturbed."""
 import argparse
 import json
 import os
@@ -66,7 +66,7 @@ def pool(home):
     for e in ERAS:
         if e not in p: p.load(asset(f"eras/{e}.safetensors"))
     for i in range(1, 8):
-        if f"mix{i}" not in p: p.merge_members(list(ERAS), [i/8, 1 - i/8], name=f"mix{i}")
+        if f"mix{i}" not in p: p.merge(list(ERAS), [i/8, 1 - i/8], name=f"mix{i}")
     return {k: p[k].sha256 for k in p}
 
 

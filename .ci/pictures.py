@@ -18,8 +18,8 @@ def hero(sweep):
     path = between(*ERAS[:2]) + between(*ERAS[1:])[1:]
     seed = sweep.rows[0]["seed"]
     prompts = [next(p for p in dict.fromkeys(r["prompt"] for r in sweep.rows) if s in p) for s in SUBJECTS]
-    return contact_sheet(np.concatenate([sweep.where(prompt=p, seed=seed, weights=w).pictures() for p in prompts for w in path]),
-                         cols=len(path), scale=2)
+    cells = [sweep.where(prompt=p, seed=seed, weights=w).pictures() for p in prompts for w in path]
+    return contact_sheet(np.concatenate(cells), cols=len(path), scale=2)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ LINK = re.compile(r"\]\(([^)\s]+)\)|<img[^>]+src=\"([^\"]+)\"")
 
 def notebooks():
     "All notebooks of the site, by path from nbs."
-    return {f.relative_to(NBS).as_posix(): json.loads(f.read_text(encoding="utf-8")) for f in sorted(NBS.rglob("*.ipynb"))
-            if not any(p.startswith((".", "_")) for p in f.relative_to(NBS).parts)}
+    files = [f for f in sorted(NBS.rglob("*.ipynb"))
+             if not any(p.startswith((".", "_")) for p in f.relative_to(NBS).parts)]
+    return {f.relative_to(NBS).as_posix(): json.loads(f.read_text(encoding="utf-8")) for f in files}
 
 
 def large(nbs):
@@ -47,7 +48,7 @@ def broken_links(nbs):
             if target.startswith(("http:", "https:", "#", "mailto:", "attachment:", "data:")): continue
             file = (NBS/n).parent/target.partition("#")[0]
             if not file.exists(): out.append(f"{n} links to {target}, which is not there")
-            elif target.endswith(".html"): out.append(f"{n} links to {target}: link to the notebook, Quarto makes the page")
+            elif target.endswith(".html"): out.append(f"{n} links to {target}: link to the notebook instead")
     return out
 
 
@@ -72,7 +73,8 @@ def not_in_the_sidebar(nbs):
         if isinstance(x, list): return [f for y in x for f in files(y)]
         return files(x.get("contents", [])) + files(x.get("href", []))
     listed = files(yaml.safe_load((TOP/"_quarto.yml").read_text())["website"]["sidebar"]["contents"])
-    return [f"{n} is not in the sidebar of _quarto.yml" for n in nbs if n not in listed] + \
+    pages = [n for n in nbs if not n.startswith("app/")] # those are not pages but programs
+    return [f"{n} is not in the sidebar of _quarto.yml" for n in pages if n not in listed] + \
            [f"the sidebar of _quarto.yml lists {n}, which is not there" for n in listed if n not in nbs] + \
            [f"the sidebar of _quarto.yml lists {n} twice" for n in sorted({n for n in listed if listed.count(n) > 1})]
 
@@ -83,8 +85,9 @@ def undocumented(nbs):
     for file in sorted(PACKAGE.glob("[!_]*.py")):
         module = importlib.import_module(f"{PACKAGE.name}.{file.stem}")
         public = {k: getattr(module, k) for k in getattr(module, "__all__", [])}
-        out += [f"{file.stem}.{k} has no docstring" for k, v in public.items()
-                if (inspect.isfunction(v) or inspect.isclass(v)) and v.__module__ == module.__name__ and not inspect.getdoc(v)]
+        made = {k: v for k, v in public.items() if inspect.isfunction(v) or inspect.isclass(v)}
+        out += [f"{file.stem}.{k} has no docstring" for k, v in made.items()
+                if v.__module__ == module.__name__ and not inspect.getdoc(v)]
     return out
 
 
