@@ -67,7 +67,7 @@ def check_name(name)->str: # the name, as it came
                          "them, no dot in front and no space at either end")
     return name
 
-# %% ../nbs/12_breeding.ipynb #7eff4a3e
+# %% ../nbs/12_breeding.ipynb #dc73d0b6
 _START = {'do': 'a new pool', 'members': {}, 'before': None, 'records': {}}
 
 class Pool(Mapping):
@@ -93,7 +93,9 @@ class Pool(Mapping):
                 else:
                     self._states.append(line); self._records = {**line['records'], **self._records}
                     self._head = len(self._states) - 1
-            return self._states[self._head]['members']
+            members = self._states[self._head]['members']
+            for address in members.values(): self._records[address] # of each member something is known
+            return members
 
     def _commit(self, line:dict, expect): # expect: the head that the change was worked out from
         known = self._states[expect]

@@ -7,7 +7,7 @@ __all__ = ['BASES', 'device', 'generator', 'noise', 'atomic_path', 'write_json',
            'from_row', 'inside', 'reading', 'sha256', 'progress', 'versions', 'git_commit', 'Run', 'alone_in', 'asset',
            'base_source', 'load_base', 'fingerprint']
 
-# %% ../nbs/00_core.ipynb #002caf4d
+# %% ../nbs/00_core.ipynb #0d899f31
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from datetime import datetime, timezone
@@ -15,7 +15,7 @@ from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
-import errno, hashlib, json, os, platform, re, secrets, shutil, subprocess, tarfile, time, zipfile
+import errno, hashlib, json, os, platform, re, secrets, shutil, subprocess, tarfile, time, tokenize, zipfile
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -123,9 +123,9 @@ def inside(folder, # that the path is about
     if home not in path.parents: raise ValueError(f"'{name}' leads out of '{folder}': nothing there is read or written")
     return Path(folder)/str(name)
 
-# %% ../nbs/00_core.ipynb #943149cf
-_DAMAGE = (KeyError, TypeError, IndexError, AttributeError, EOFError, RuntimeError, RecursionError, tarfile.TarError,
-           zipfile.BadZipFile)
+# %% ../nbs/00_core.ipynb #5e1cb4e7
+_DAMAGE = (KeyError, TypeError, IndexError, AttributeError, EOFError, RuntimeError, RecursionError, SyntaxError,
+           tarfile.TarError, tokenize.TokenError, zipfile.BadZipFile) # NumPy parses headers as Python does its own
 
 @contextmanager
 def reading(what): # the file, for the error

@@ -148,7 +148,7 @@ def write_caption(template:str, # a sentence with any of {style} {title} {artist
     parts = (' '.join(part.split()) for part in template.format(**gaps).split(','))
     return ', '.join(part for part in parts if part)
 
-# %% ../nbs/02_data.ipynb #d0de18de
+# %% ../nbs/02_data.ipynb #72da9055
 def _table(file): # rows of a .jsonl or .csv file
     if file.suffix == '.jsonl': return read_jsonl(file)
     with open(file, newline='', encoding='utf-8-sig') as f: return list(csv.DictReader(f))
@@ -156,7 +156,9 @@ def _table(file): # rows of a .jsonl or .csv file
 def read_tables(folder)->dict: # {path of a picture: row}
     "What the tables `metadata.jsonl` and `metadata.csv` in a folder and below say about its pictures."
     tables = [f for f in sorted(Path(folder).rglob('metadata.*')) if f.suffix in ('.jsonl', '.csv')]
-    return {f.parent/row['file_name']: row for f in tables for row in _table(f) if row.get('file_name')}
+    def rows(f):
+        with reading(f): return {f.parent/row['file_name']: row for row in _table(f) if row.get('file_name')}
+    return {p: row for f in tables for p, row in rows(f).items()}
 
 def read_captions(folder)->dict: # {path of a picture: text}
     "The captions that lie in a folder: tables first, and a text file beside a picture overrules them."

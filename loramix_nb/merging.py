@@ -11,7 +11,7 @@ __all__ = ['BLOCKS', 'PRESETS', 'METHODS', 'check_weights', 'check_families', 's
            'merge_zip', 'block_name', 'scale_blocks', 'merge_blocks', 'Interference', 'interference', 'find_method',
            'Recipe', 'merge', 'methods']
 
-# %% ../nbs/06_merging.ipynb #d00cdf10
+# %% ../nbs/06_merging.ipynb #38deaca7
 import difflib, hashlib, inspect, json, math
 from numbers import Real
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 import torch
 from torch import Tensor
-from .core import generator, read_json, write_json
+from .core import generator, read_json, reading, write_json
 from .lora import (Factors, Lora, base_family, block_of, combine, cut_layers, gram, inner, layers, load_lora,
                              low_rank, rows, scaled, thin_svd, to_ldm, wide)
 
@@ -496,7 +496,7 @@ def _energy_lost(pool, rank): # of the exact mix, over all layers of the pool
     S2 = [S.square() for _, S in low_rank([fs for fs, _ in paired(pool, [1.]*len(pool), 'zero').values()], 1)]
     return float(sum(s[rank:].sum() for s in S2) / max(float(sum(s.sum() for s in S2)), 1e-300))
 
-# %% ../nbs/06_merging.ipynb #0ce4c0ae
+# %% ../nbs/06_merging.ipynb #cda3986e
 METHODS = {'concat': mix, 'svd': merge_svd, 'factors': merge_factors, 'slerp': merge_slerp, 'karcher': merge_karcher,
            'model_stock': merge_model_stock, 'magnitude_prune': merge_magnitude_prune, 'ties': merge_ties,
            'dare_linear': merge_dare_linear, 'dare_ties': merge_dare_ties, 'breadcrumbs': merge_breadcrumbs,
@@ -555,7 +555,7 @@ class Recipe:
         if wrong := [k for k in says if k not in has]:
             raise ValueError(f"'{path}' says '{wrong[0]}', which is no part of a recipe; those are {', '.join(has)}")
         if lacks := [k for k in ('loras', 'weights') if k not in says]: raise ValueError(f"'{path}' has no {lacks[0]}")
-        return cls(**says)
+        with reading(path): return cls(**says)
 
 # %% ../nbs/06_merging.ipynb #31975e96
 def _parent(lora):

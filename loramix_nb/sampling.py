@@ -612,7 +612,10 @@ def says(row:dict, # of a sweep
         raise ValueError(f"no column '{what}': there are {', '.join(row)}, and lora, strength, template")
     return row[what] if isinstance(row[what], str) else f'{what} {row[what]}'
 
-# %% ../nbs/07_sampling.ipynb #fc5c0900
+# %% ../nbs/07_sampling.ipynb #87558298
+def _opened(file): # a picture as an array
+    with reading(file), Image.open(file) as im: return np.asarray(im)
+
 class Sweep:
     "Pictures, and what is known of each: a folder, and rows of its sweep.jsonl."
     def __init__(self, folder, rows:list): # dicts with file, weights, prompt, seed, …
@@ -640,7 +643,7 @@ class Sweep:
 
     def pictures(self)->np.ndarray: # uint8 [N, H, W, 3], in the order of the rows
         "The pictures themselves."
-        return np.stack([np.asarray(Image.open(self.folder/r['file'])) for r in self.rows])
+        return np.stack([_opened(self.folder/r['file']) for r in self.rows])
 
     def grid(self, across='weights', down='prompt', scale:float=2, sheets=None)->Image.Image:
         "One picture for every two values of two columns, on a sheet for each of a third: the first of several."
@@ -648,7 +651,7 @@ class Sweep:
         if sheets: return self._sheets(across, down, scale, sheets)
         cols, lines = (list(dict.fromkeys(says(r, k) for r in self.rows)) for k in (across, down))
         cells = {(says(r, down), says(r, across)): r for r in reversed(self.rows)}
-        load = lambda r: r and np.asarray(Image.open(self.folder/r['file']))
+        load = lambda r: r and _opened(self.folder/r['file'])
         return grid([load(cells.get(c)) for c in product(lines, cols)], cols, lines, scale)
 
     def _sheets(self, across, down, scale, by):
