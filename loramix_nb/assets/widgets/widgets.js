@@ -39,7 +39,7 @@ async function put(img, seen) {
   if (img.src.startsWith('blob:')) URL.revokeObjectURL(img.src)
   img.src = url
   img.alt = seen.words || ''
-  Object.assign(img.dataset, {mark: seen.mark || '', stage: seen.stage || '', shown: performance.now()})
+  Object.assign(img.dataset, {mark: seen.mark || '', stage: seen.stage || '', shown: turn})
 }
 
 const percent = v => `${Math.round(v * 100)}%`
