@@ -240,7 +240,7 @@ def inside(folder, name:str)->Path:
         raise ValueError(f"there is no {str(name)!r:.80} in the folder of this run")
     return path
 
-# %% ../nbs/13_widgets.ipynb #2d7e7463
+# %% ../nbs/13_widgets.ipynb #5acc01e9
 def connected(widget)->bool:
     "Whether a kernel is behind the widget, so that its controls can do something."
     import comm
@@ -263,16 +263,20 @@ class View(anywidget.AnyWidget):
     kind = traitlets.Unicode().tag(sync=True)
     note = traitlets.Unicode().tag(sync=True) # said to the user, and read aloud by screen readers
     code = traitlets.Unicode().tag(sync=True)
+    controls = traitlets.List([]).tag(sync=True) # traits that are sent along with an action
 
     def __init__(self, **traits):
         super().__init__(**traits)
         self.on_msg(self._heard)
 
-    def _heard(self, _, message, buffers): # {'do': name of an action, …}
+    def _heard(self, _, message, buffers): # {'do': name of an action, 'at': {control: value}, …}
         act = self.actions.get(message.get('do')) if isinstance(message, dict) else None
         if not act: return
-        try: act(*map(bytes, buffers), **{k: v for k, v in message.items() if k != 'do'})
-        except (ValueError, TypeError, LookupError, OSError) as e: self.note = f'{e}'
+        try:
+            for k, v in message.get('at', {}).items():
+                if k in self.controls: setattr(self, k, v)
+            act(*map(bytes, buffers), **{k: v for k, v in message.items() if k not in ('do', 'at')})
+        except (ValueError, TypeError, LookupError, OSError, AttributeError, traitlets.TraitError) as e: self.note = f'{e}'
 
     def picture_and_words(self): return b'', type(self).__name__
 
@@ -283,9 +287,10 @@ class View(anywidget.AnyWidget):
         if connected(self): data = {**self._repr_mimebundle_()[0], **data}
         display(data, raw=True)
 
-# %% ../nbs/13_widgets.ipynb #24c0f2db
+# %% ../nbs/13_widgets.ipynb #34e04dc0
 class Studio(View):
     "A picture of a mix, and the controls that decide it."
+    controls = traitlets.List(['at', 'prompt', 'seed']).tag(sync=True)
     names = traitlets.List().tag(sync=True)
     colours = traitlets.List().tag(sync=True)
     at = traitlets.List(traitlets.Float()).tag(sync=True)   # where the controls are
@@ -644,10 +649,11 @@ def descent(record:dict)->str: # of a pool's member
     return f"generation {record['generation']}: " + ', '.join(mixed.split('\n')) + (
         '' if record['method'] == 'concat' else f" by {record['method']}")
 
-# %% ../nbs/13_widgets.ipynb #871aef34
+# %% ../nbs/13_widgets.ipynb #4194c904
 class PoolBrowser(View):
     "A pool of LoRAs by what they paint; select some, mix them, keep or remove them, take it back."
     kind = traitlets.Unicode('pool').tag(sync=True)
+    controls = traitlets.List(['prompt', 'seed', 'selected', 'share']).tag(sync=True)
     prompt = traitlets.Unicode().tag(sync=True)
     seed = traitlets.Int().tag(sync=True)
     cards = traitlets.List().tag(sync=True)      # name, descent, png, mark
@@ -663,7 +669,7 @@ class PoolBrowser(View):
         self.actions = dict(mix=does('made', self._mix), rename=does('renamed', pool.rename),
                             undo=does('taken back:', pool.undo), redo=does('done again:', pool.redo),
                             remove=does('removed', lambda: pool.remove(*self._of_pool())),
-                            keep=does('kept', lambda: pool.keep(self._of_pool())),
+                            keep=does('kept', lambda: pool.keep(self._of_pool())), load=self._load,
                             drop=does('took in', lambda content, name: pool.load_bytes(name, content)))
         self.hand = Latest(self._paint)
         super().__init__(prompt=prompt, seed=seed)
@@ -678,6 +684,20 @@ class PoolBrowser(View):
     def _mix(self, weights=None, method='concat'): # of the selected ones, in the order in which they were selected
         names = self._of_pool()
         return self.pool.merge(names, weights or self.recipe.weights, method)
+
+    def _load(self): # the other way: from one that was mixed to its parents and their shares
+        name = self._of_pool()[-1]
+        made, here = self.pool.record(name), {self.pool.address(n): n for n in self.pool}
+        if not made.get('parents'): raise ValueError(f"'{name}' was not mixed here: it has no recipe")
+        if gone := [p['name'] for p in made['parents'] if p['sha256'] not in here]:
+            raise ValueError(f"{', '.join(gone)}: not in the pool any more, but '{name}' was made of it")
+        w = made['weights']
+        can = [1 - w[-1], w[-1]] if len(w) == 2 and 0 <= w[-1] <= 1 else [1/len(w)]*len(w)
+        if made['method'] != 'concat' or not np.allclose(can, w, atol=1e-3):
+            raise ValueError(f"'{name}' is {w} by {made['method']}: what can be set here is two that sum to 1, or equal "
+                             "ones, by concat")
+        self.selected, self.share = [here[p['sha256']] for p in made['parents']], w[-1]
+        self.note = f'the recipe of {name}'
 
     def _changed(self, says='', what=None):
         self.note = f"{says} {', '.join([what] if isinstance(what, str) else what or [])}".strip()
@@ -761,10 +781,11 @@ def _halted(unet, stale): # `Stopped` before the next step
     try: yield look()
     finally: hook.remove()
 
-# %% ../nbs/13_widgets.ipynb #710dc1ff
+# %% ../nbs/13_widgets.ipynb #b6664e09
 class TransferBoard(Studio):
     "A photo painted over in a mix of styles: how much of it is kept, and in which styles."
     kind = traitlets.Unicode('transfer').tag(sync=True)
+    controls = traitlets.List(['photo', 'at', 'prompt', 'seed']).tag(sync=True)
     photos = traitlets.List().tag(sync=True)
     photo = traitlets.Unicode().tag(sync=True)
     before = traitlets.Bytes().tag(sync=True)

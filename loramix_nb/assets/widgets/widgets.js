@@ -28,6 +28,11 @@ function set(model, changes) {
   model.save_changes()
 }
 
+/** Ask Python to do something, and say where the controls are: changes wait for a busy kernel, messages do not. */
+function ask(model, message, buffers) {
+  model.send({...message, at: Object.fromEntries(model.get('controls').map(k => [k, model.get(k)]))}, undefined, buffers)
+}
+
 /** Put a PNG into an <img>, with what is known of it, in one go: nothing is shown before it is decoded. */
 async function put(img, seen) {
   if (!seen || !seen.png || !seen.png.byteLength) return
@@ -95,7 +100,7 @@ function studio(model, root, signal, title, controls) {
   follow(model, signal, ['seed'], () => { seed.value = model.get('seed') })
   const say = text => { model.set('note', text) }
   const kept = h('select', {class: 'lm-kept', onchange: () => {
-    if (kept.value) model.send({do: 'load', name: kept.value}); kept.value = '' }})
+    if (kept.value) ask(model, {do: 'load', name: kept.value}); kept.value = '' }})
   follow(model, signal, ['kept'], () => {
     kept.replaceChildren(h('option', {value: ''}, model.get('kept').length ? 'take up a kept one …' : 'nothing kept yet'),
       ...model.get('kept').map(n => h('option', {value: n}, n)))
@@ -106,7 +111,7 @@ function studio(model, root, signal, title, controls) {
       h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', seed)),
       controls,
       h('div', {class: 'lm-buttons'}, button,
-        h('button', {type: 'button', class: 'lm-keep', onclick: () => model.send({do: 'keep'})}, 'Keep the recipe'),
+        h('button', {type: 'button', class: 'lm-keep', onclick: () => ask(model, {do: 'keep'})}, 'Keep the recipe'),
         h('label', {class: 'lm-hush'}, 'Kept recipes', kept)),
       pre, note(model, signal)),
     h('figure', {}, img, words)))
@@ -277,8 +282,8 @@ function survey(model, root, signal) {
     const img = h('img', {class: 'lm-picture', alt: `the picture on the ${name}`, width: 288, height: 288})
     return {img, button: h('button', {type: 'button', class: `lm-${name}`, 'aria-label': `The ${name} one`, onclick: () => answer(name)}, img)}
   }
-  const answer = a => { if (model.get('pair').left) model.send({do: 'answer', answer: a, turn: model.get('pair').turn}) }
-  const undo = () => model.send({do: 'undo'})
+  const answer = a => { if (model.get('pair').left) ask(model, {do: 'answer', answer: a, turn: model.get('pair').turn}) }
+  const undo = () => ask(model, {do: 'undo'})
   const left = side('left'), right = side('right'), progress = h('progress', {max: 1, value: 0}), count = h('span', {class: 'lm-count'})
   const result = h('pre', {class: 'lm-result', hidden: true, tabindex: 0, 'aria-label': 'What the answers say'})
   const pictures = h('div', {class: 'lm-pair'}, left.button, right.button)
@@ -331,11 +336,11 @@ function pool(model, root, signal) {
     share.show(model.get('share'))
     share.out.textContent = chosen.length === 2 ? `${percent(1 - share.input.value)} ${chosen[0]}, ${percent(+share.input.value)} ${chosen[1]}` : 'in equal parts'
   }
-  const act = (label, message, cls) => h('button', {type: 'button', class: cls, onclick: () => model.send(message())}, label)
+  const act = (label, message, cls) => h('button', {type: 'button', class: cls, onclick: () => ask(model, message())}, label)
   const name = h('input', {type: 'text', class: 'lm-name', 'aria-label': 'New name', placeholder: 'new name'})
   const rename = act('Rename', () => ({do: 'rename', old: model.get('selected')[0], new: name.value}), 'lm-rename')
   const remove = act('Remove', () => ({do: 'remove'}), 'lm-remove'), keep = act('Keep only these', () => ({do: 'keep'}), 'lm-keep')
-  const needs = [rename, remove, keep], mixing = h('span', {class: 'lm-mixing'})
+  const load = act('Back to its recipe', () => ({do: 'load'}), 'lm-load'), needs = [rename, remove, keep, load], mixing = h('span', {class: 'lm-mixing'})
   const share = fader('Share of the second', {coarse: 0.1, text: percent, moved: v => set(model, {share: v}), class: 'lm-share'})
   const mix = act('Mix', () => ({do: 'mix'}), 'lm-mix')
   const prompt = h('input', {type: 'text', class: 'lm-prompt', onchange: () => set(model, {prompt: prompt.value})})
@@ -343,7 +348,7 @@ function pool(model, root, signal) {
     onchange: () => { if (seed.checkValidity() && seed.value) set(model, {seed: +seed.value}) }})
   follow(model, signal, ['prompt', 'seed'], () => { prompt.value = model.get('prompt'); seed.value = model.get('seed') })
   const file = h('input', {type: 'file', multiple: true, class: 'lm-file', accept: '.safetensors,.pt,.bin', onchange: () => take(file.files)})
-  const take = async files => { for (const f of files) model.send({do: 'drop', name: f.name}, undefined, [await f.arrayBuffer()]) }
+  const take = async files => { for (const f of files) ask(model, {do: 'drop', name: f.name}, [await f.arrayBuffer()]) }
   const tree = h('img', {class: 'lm-tree', alt: 'The family tree of the pool'}), say = text => model.set('note', text)
   follow(model, signal, ['tree'], () => put(tree, {png: model.get('tree'), words: 'The family tree of the pool'}))
   const [button, pre] = lines(model, signal, say)
@@ -351,7 +356,7 @@ function pool(model, root, signal) {
     h('div', {class: 'lm-main'}, h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', seed)), box,
       h('div', {class: 'lm-mixer'}, mixing, share.input, share.out, mix),
       h('div', {class: 'lm-buttons'}, name, rename, remove, keep,
-        act('Undo', () => ({do: 'undo'}), 'lm-undo'), act('Redo', () => ({do: 'redo'}), 'lm-redo'), h('label', {class: 'lm-take'}, 'Take in files', file)),
+        act('Undo', () => ({do: 'undo'}), 'lm-undo'), act('Redo', () => ({do: 'redo'}), 'lm-redo'), load, h('label', {class: 'lm-take'}, 'Take in files', file)),
       h('div', {class: 'lm-buttons'}, button), pre, note(model, signal),
       h('details', {}, h('summary', {}, 'the family tree'), tree)))
   section.addEventListener('dragover', e => { e.preventDefault(); section.classList.add('lm-over') })
