@@ -4,29 +4,33 @@
 
 # %% auto #0
 __all__ = ['BASES', 'device', 'generator', 'noise', 'atomic_path', 'write_json', 'read_json', 'write_jsonl', 'read_jsonl',
-           'from_row', 'inside', 'reading', 'sha256', 'progress', 'versions', 'git_commit', 'Run', 'alone_in', 'asset',
-           'base_source', 'load_base', 'fingerprint']
+           'from_row', 'inside', 'reading', 'sha256', 'progress', 'figure', 'versions', 'git_commit', 'Run', 'alone_in',
+           'asset', 'base_source', 'load_base', 'fingerprint']
 
-# %% ../nbs/00_core.ipynb #0d899f31
+# %% ../nbs/00_core.ipynb #8cbd09c4
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from datetime import datetime, timezone
+from functools import cache
 from importlib import metadata
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 import errno, hashlib, json, os, platform, re, secrets, shutil, subprocess, tarfile, time, tokenize, zipfile
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
+    from matplotlib.figure import Figure
     import torch
 
-# %% ../nbs/00_core.ipynb #612f3836
+# %% ../nbs/00_core.ipynb #71e5672b
 def device()->'torch.device': # cuda, mps or cpu
-    "The fastest device that this machine has."
+    "The fastest device that this machine has; of several GPUs the one that `LOCAL_RANK` names, as launchers set it."
     import torch
-    if torch.cuda.is_available(): return torch.device('cuda')
-    return torch.device('mps' if torch.backends.mps.is_available() else 'cpu')
+    if not torch.cuda.is_available(): return torch.device('mps' if torch.backends.mps.is_available() else 'cpu')
+    rank = os.environ.get('LOCAL_RANK')
+    return torch.device('cuda', int(rank) % torch.cuda.device_count()) if rank else torch.device('cuda')
 
 # %% ../nbs/00_core.ipynb #4abac9c5
 def generator(seed:int=0, # any integer
@@ -149,6 +153,23 @@ def progress(iterable, # what to go through
     "Go through an iterable with a progress bar, in a terminal or in a notebook."
     from tqdm.auto import tqdm
     return tqdm(iterable, desc=desc or None, total=total, leave=False, mininterval=.2)
+
+# %% ../nbs/00_core.ipynb #bf445de6
+def figure(width:float=6, # inches
+           height:float=4,
+          )->'Figure': # a matplotlib figure; `subplots` gives it axes
+    "An empty figure that a notebook shows when a cell ends with it, and that is gone when nothing refers to it."
+    return _figure_class()(figsize=(width, height), layout='constrained')
+
+@cache
+def _figure_class(): # matplotlib is imported when the first one is drawn
+    from matplotlib.figure import Figure as Plain
+    class Figure(Plain):
+        def _repr_png_(self):
+            png = BytesIO()
+            self.savefig(png, format='png', bbox_inches='tight')
+            return png.getvalue()
+    return Figure
 
 # %% ../nbs/00_core.ipynb #6b1b6cd6
 def versions()->dict: # library -> version, of those that are installed
@@ -284,9 +305,9 @@ def _no_bars(): # loading takes seconds and two libraries draw a bar for it, int
     finally:
         for m in shown: m.enable_progress_bar()
 
-# %% ../nbs/00_core.ipynb #8d387362
+# %% ../nbs/00_core.ipynb #1f976ab7
 def fingerprint(pipe)->str: # 16 hex characters
-    "Tells bases apart by the weights of their VAE, text encoders and UNet."
+    "Tells bases apart by the weights of their VAE, text encoders and UNet, in float32 as in float16."
     import torch
     def digest(p):
         bits = p.detach().to('cpu', torch.float16).contiguous()
