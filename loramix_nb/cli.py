@@ -179,7 +179,7 @@ def latents(collection:str,          # what `loramix data` wrote
     made = precompute(paintings, load_base(base), out, **_numbers(size=size))
     return {'folder': out, 'counts': made.index['counts']}
 
-# %% ../nbs/15_cli.ipynb #f1e18d51
+# %% ../nbs/15_cli.ipynb #b06b7fdc
 def read_config(file # JSON or YAML, or '' for nothing
                )->dict:
     "What a configuration file says; `ValueError` for one that holds no names with values."
@@ -189,6 +189,9 @@ def read_config(file # JSON or YAML, or '' for nothing
     except yaml.YAMLError as e: raise ValueError(f"'{file}' is neither JSON nor YAML: {e}") from e
     if not isinstance(found, dict): raise ValueError(f"'{file}' holds {found!r:.40}: give names with values")
     return found
+
+def _preset(base): # what is trained with where no preset was named
+    return {'tiny': 'tiny_cpu', 'sdxl': 'style_sdxl_t4'}.get(base, 'style_sd15')
 
 def _config(preset, **asked): # a TrainConfig: the preset, then what was asked for
     from loramix_nb.training import PRESETS
@@ -206,7 +209,7 @@ def train(shards:str,              # folder that `loramix latents` wrote
           out:str='runs/lora',     # folder; one that was begun is continued
           base:str='tiny',         # the base of the shards
           style:str='',            # one style of the shards; all as one if not given
-          preset:str='tiny_cpu',   # a name in training.PRESETS
+          preset:str='',           # a name in training.PRESETS; one that fits the base if not given
           config:str='',           # JSON or YAML: fields of TrainConfig
           steps:int=None, rank:int=None, batch:int=None, lr:float=None, seed:int=None, # instead of the preset's
          )->dict:
@@ -215,7 +218,7 @@ def train(shards:str,              # folder that `loramix latents` wrote
     from loramix_nb.latents import Shards
     from loramix_nb.training import train_lora
     asked = {**read_config(config), **_numbers(steps=steps, rank=rank, batch=batch, lr=lr, seed=seed)}
-    cfg, found = _config(preset, **{'style': style, **asked}), Shards(shards)
+    cfg, found = _config(preset or _preset(base), **{'style': style, **asked}), Shards(shards)
     train_lora(found, load_base(base), cfg, out)
     if not (file := Path(out)/'lora.safetensors').exists(): raise KeyboardInterrupt # stopped, and saved where it was
     return {'file': str(file)}
@@ -373,7 +376,7 @@ def app(*loras:str,         # two LoRA files or more; three of the painter's era
     done = subprocess.run(server(page.name, port, token), cwd=out, env={**os.environ, 'OMP_NUM_THREADS': '1'})
     return {'page': str(page), 'exit': done.returncode}
 
-# %% ../nbs/15_cli.ipynb #df5eb59a
+# %% ../nbs/15_cli.ipynb #291dd880
 @job('loramix report runs/demo')
 def report(run:str, # folder of a demo that has run
           )->dict:
@@ -389,16 +392,17 @@ def demo(out:str='runs/demo',       # folder of the run; one that was begun is c
          seed:int=0,                # of everything random
          folder:str='',             # your own pictures: one folder per style
          base:str='tiny',           # tiny, sd14, sd15, a hub id or a folder
-         preset:str='tiny_cpu',     # a name in training.PRESETS
+         preset:str='',             # a name in training.PRESETS; one that fits the base if not given
          config:str='',             # JSON or YAML: fields of demo.Plan
          first_minute:bool=False,   # everything small, to see that it works
         )->dict:
     "The main job, from paintings to a report."
     from loramix_nb.demo import FIRST_MINUTE, Demo, Plan
-    _config(preset) # refuses one that there is not
-    plan = Plan(**{'folder': folder, 'base': base, 'preset': preset, **(FIRST_MINUTE if first_minute else {}),
-                   **read_config(config)})
-    page = Demo(out, plan, seed)()
+    told = {'folder': folder, 'base': base, 'preset': preset, **(FIRST_MINUTE if first_minute else {}),
+            **read_config(config)}
+    told['preset'] = told['preset'] or _preset(told['base'])
+    _config(told['preset']) # refuses one that there is not
+    page = Demo(out, Plan(**told), seed)()
     return {'report': str(page), 'figures': str(page.with_suffix('.json'))}
 
 # %% ../nbs/15_cli.ipynb #73b8588c
