@@ -5,17 +5,18 @@
 # %% auto #0
 __all__ = ['encoding_dtype', 'prepared', 'encode', 'to_latents', 'decode', 'psnr', 'text_states', 'token_counts',
            'warn_if_too_long', 'token_report', 'bucket_sizes', 'nearest_bucket', 'painting_key', 'View', 'views_of',
-           'read_view', 'read_square', 'Words', 'samples', 'shard_keys', 'write_shard', 'base_name', 'native_size',
-           'refuse_another', 'plan_shards', 'carried', 'take_out', 'precompute', 'fitting_precision', 'Shards',
-           'Loader', 'vae_report']
+           'read_view', 'read_square', 'Words', 'samples', 'shard_keys', 'write_shards', 'write_shard', 'base_name',
+           'native_size', 'refuse_another', 'plan_shards', 'carried', 'take_out', 'precompute', 'fitting_precision',
+           'Shards', 'Loader', 'vae_report']
 
-# %% ../nbs/03_latents.ipynb #c8393d56
+# %% ../nbs/03_latents.ipynb #1201aa17
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from urllib.request import urlopen
@@ -24,12 +25,13 @@ import hashlib, heapq, json, math, os, re, shutil, subprocess, tarfile, textwrap
 from fastcore.basics import patch
 from PIL import Image, ImageDraw, ImageOps
 import numpy as np, torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from .core import BASES, alone_in, atomic_path, fingerprint, noise, progress, read_json, reading, write_json
 from .data import Painting, lot, open_picture
 
-# %% ../nbs/03_latents.ipynb #bf0b6403
+# %% ../nbs/03_latents.ipynb #dc5642de
 _DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 def encoding_dtype(vae, precision:str='auto')->torch.dtype: # 'auto': fp16 on CUDA, fp32 elsewhere; or one of the others
@@ -38,20 +40,34 @@ def encoding_dtype(vae, precision:str='auto')->torch.dtype: # 'auto': fp16 on CU
         raise ValueError(f"no precision '{precision}': take auto, {', '.join(_DTYPES)}")
     return _DTYPES['fp16' if vae.device.type == 'cuda' else 'fp32'] if precision == 'auto' else _DTYPES[precision]
 
+def _in_place(b, x, temb=None): # what `ResnetBlock2D` does in a VAE, less four copies of the picture
+    h = b.conv1(F.silu(b.norm1(x), inplace=True))
+    h = b.conv2(F.silu(b.norm2(h), inplace=True))
+    return h.add_(x if b.conv_shortcut is None else b.conv_shortcut(x))
+
+def _plain_blocks(vae): # those that have no time, change no size and scale nothing
+    from diffusers.models.resnet import ResnetBlock2D
+    silu = lambda b: isinstance(b.nonlinearity, nn.SiLU) and not b.dropout.p
+    return [b for b in vae.modules() if type(b) is ResnetBlock2D and silu(b) and b.output_scale_factor == 1
+            and b.time_emb_proj is b.upsample is b.downsample is None]
+
 @contextmanager
 def prepared(vae, dtype:torch.dtype):
-    "A VAE with its weights in another precision and channels-last, and afterwards exactly as it was."
-    params = list(vae.parameters()); before = [p.data for p in params]
+    "A VAE with its weights in another precision, channels-last, working in place; afterwards exactly as it was."
+    params = list(vae.parameters()); before, blocks = [p.data for p in params], _plain_blocks(vae)
     layout = lambda p: torch.channels_last if p.ndim == 4 else torch.preserve_format
     for p in params: p.data = p.data.to(dtype, memory_format=layout(p))
+    for b in blocks: b.forward = partial(_in_place, b)
     try: yield vae
     finally:
         for p, data in zip(params, before): p.data = data
+        for b in blocks: del b.forward
 
 def _moments(x, vae, dtype):
     if vae.dtype != dtype:
         with prepared(vae, dtype): return _moments(x, vae, dtype)
-    parts = [vae.encode(part.to(vae.device).to(dtype)/127.5 - 1).latent_dist for part in _portions(x, vae)]
+    parts = x.split(_portion(x.shape[2:].numel(), vae) or len(x))
+    parts = [vae.encode(part.to(vae.device).to(dtype)/127.5 - 1).latent_dist for part in parts]
     return [torch.cat([getattr(d, k).float().cpu() for d in parts]).contiguous() for k in ('mean', 'logvar')]
 
 @torch.no_grad()
@@ -69,8 +85,8 @@ def encode(pictures:np.ndarray, # uint8 [B,H,W,3]
     if not mean.isfinite().all(): raise ValueError("the VAE's answer is not finite: are its weights whole?")
     return mean, logvar
 
-def _portions(x, vae): # a CPU is fastest while the widest layer fits into its cache
-    return x.split(len(x) if vae.device.type != 'cpu' else max(1, 2**16//x[0, 0].numel()))
+def _portion(pixels, vae): # pictures at a time: a CPU is fastest while the widest layer fits into its cache
+    return max(1, 2**17//pixels) if vae.device.type == 'cpu' else None
 
 def _shrink(vae): return 2**(len(vae.config.block_out_channels) - 1)
 
@@ -257,7 +273,7 @@ class Words:
         at |= {c: {k: x[0] for k, x in self.known[c].items()} for c in captions if c in self.known}
         return {k: torch.stack([at[c][k] for c in captions]) for k in at[captions[0]]}
 
-# %% ../nbs/03_latents.ipynb #0210b7d3
+# %% ../nbs/03_latents.ipynb #d365dfea
 def _ahead(fn, jobs, n, lanes=None, start=None): # results in order, from threads that are up to n jobs ahead
     with ThreadPoolExecutor(lanes, initializer=start) as pool:
         queue = deque()
@@ -272,22 +288,52 @@ class _Files(torch.utils.data.Dataset): # for worker processes
 
 def _tensors(arrays): return torch.from_numpy(np.stack(arrays)) # travel between processes in shared memory
 
-def _pixels(groups, workers): # uint8 [B,H,W,3] per group, ahead of who asks for them
+def _pixels(parts, workers): # uint8 [B,H,W,3] of each list of views, ahead of who asks for them
     if workers:
-        flat = [v for g in groups for v in g]
-        ends = np.cumsum([0, *map(len, groups)]).tolist()
-        batches = [range(a, b) for a, b in zip(ends, ends[1:]) if b > a]
-        loaded = iter(torch.utils.data.DataLoader(_Files(flat), batch_sampler=batches, num_workers=workers,
-                                                  collate_fn=_tensors))
-        return (next(loaded).numpy() if g else None for g in groups)
-    each = _ahead(read_view, (v for g in groups for v in g), 3*max(map(len, groups), default=0))
-    return (np.stack([next(each) for _ in g]) if g else None for g in groups)
+        ends = np.cumsum([0, *map(len, parts)]).tolist()
+        loaded = torch.utils.data.DataLoader(_Files([v for part in parts for v in part]), num_workers=workers,
+                                             batch_sampler=list(map(range, ends, ends[1:])), collate_fn=_tensors)
+        return (x.numpy() for x in loaded)
+    each = _ahead(read_view, (v for part in parts for v in part), 3*max(map(len, parts), default=0))
+    return (np.stack([next(each) for _ in part]) for part in parts)
 
 @contextmanager
 def _one_thread_each(lanes): # yields what a lane calls first
+    torch.empty(31 << 20, dtype=torch.uint8) # freed at once: glibc keeps freed blocks up to the largest it has seen
     n = torch.get_num_threads()
     try: yield (lambda: torch.set_num_threads(1)) if lanes > 1 else None
     finally: torch.set_num_threads(n)
+
+def _encoded(groups, pipe, root, words=None, carry=None, precision='auto', workers=0, sample=False):
+    words, carry, dtype = words or Words(pipe), carry or {}, encoding_dtype(pipe.vae, precision)
+    lanes = torch.get_num_threads() if pipe.vae.device.type == 'cpu' and dtype != torch.float16 else 1
+    parts = [_parts([v for v in g if v.moments_key not in carry], pipe.vae) for g in groups]
+    flat = [part for of_group in parts for part in of_group]
+    pixels = (None for _ in flat) if lanes > 1 and not workers else _pixels(flat, workers)
+
+    def latents_of(views, x): # {moments_key: bytes}
+        mean, logvar = encode(np.stack([read_view(v) for v in views]) if x is None else x, pipe.vae, precision)
+        return {v.moments_key: _npy(_draw(v, m, l) if sample else torch.cat([m, l]))
+                for v, m, l in zip(views, mean, logvar)}
+
+    def jobs(): # of each group first the captions, then the pictures
+        for g, of_group in zip(groups, parts):
+            yield partial(words, [v.painting.caption for v in g])
+            for part in of_group: yield partial(latents_of, part, next(pixels))
+
+    with (prepared(pipe.vae, dtype), _one_thread_each(lanes) as start,
+          closing(_ahead(lambda job: job(), jobs(), 4*lanes, lanes, start)) as done):
+        for g, of_group in zip(groups, parts):
+            states, latents = next(done), {k: x for _ in of_group for k, x in next(done).items()}
+            latents |= {k: _bytes_at(*carry[k]) for k in {v.moments_key for v in g} & carry.keys()}
+            yield [(v.key, _sample(v, root, latents[v.moments_key], {k: x[j] for k, x in states.items()}, sample))
+                   for j, v in enumerate(g)]
+
+def _parts(views, vae): # what a lane takes at a time
+    n = _portion(views[0].width*views[0].height, vae) or len(views) if views else 1
+    return [views[i:i + n] for i in range(0, len(views), n)]
+
+def _groups(views, batch): return [views[i:i + batch] for i in range(0, len(views), batch)]
 
 def samples(views:list, # `View`s of one shape
             pipe, root, batch:int,
@@ -298,27 +344,7 @@ def samples(views:list, # `View`s of one shape
             sample:bool=False, # one draw instead of mean and log variance
            ): # yields a list of (key, sample) per batch
     "Views through the VAE and the text encoders, a batch at a time."
-    words, carry, dtype = words or Words(pipe), carry or {}, encoding_dtype(pipe.vae, precision)
-    lanes = torch.get_num_threads() if pipe.vae.device.type == 'cpu' and dtype != torch.float16 else 1
-    groups = [views[i:i + batch] for i in range(0, len(views), batch)]
-    asked = [[v for v in g if v.moments_key not in carry] for g in groups]
-    pixels = (None for _ in groups) if lanes > 1 and not workers else _pixels(asked, workers)
-
-    @torch.inference_mode()
-    def work(job):
-        group, new, x = job
-        latents = {}
-        if new:
-            x = np.stack([read_view(v) for v in new]) if x is None else x
-            mean, logvar = encode(x, pipe.vae, precision)
-            latents = {v.moments_key: _npy(_draw(v, m, l) if sample else torch.cat([m, l]))
-                       for v, m, l in zip(new, mean, logvar)}
-        latents |= {k: _bytes_at(*carry[k]) for k in {v.moments_key for v in group} & carry.keys()}
-        states = words([v.painting.caption for v in group])
-        return [(v.key, _sample(v, root, latents[v.moments_key], {k: x[j] for k, x in states.items()}, sample))
-                for j, v in enumerate(group)]
-    with prepared(pipe.vae, dtype), _one_thread_each(lanes) as start:
-        yield from _ahead(work, zip(groups, asked, pixels), lanes, lanes, start)
+    return _encoded(_groups(views, batch), pipe, root, words, carry, precision, workers, sample)
 
 def _draw(v, mean, logvar): # always the same one of a view
     return mean + (.5*logvar).exp()*noise([int(v.moments_key[:15], 16)], mean.shape)[0]
@@ -326,7 +352,7 @@ def _draw(v, mean, logvar): # always the same one of a view
 def _bytes_at(file, offset, size):
     with open(file, 'rb') as f: f.seek(offset); return f.read(size)
 
-# %% ../nbs/03_latents.ipynb #5985c039
+# %% ../nbs/03_latents.ipynb #8e31875b
 def _whole(part, keys, batch, files): # how many samples of a torn tar can be kept, and where they end
     names, ends, size = [], [], part.stat().st_size
     try:
@@ -347,6 +373,35 @@ def shard_keys(file)->list: # in the order of the file
         if size == str(file.stat().st_size): return keys
     with tarfile.open(file) as tar: return [n.split('.')[0] for n in tar.getnames() if n.endswith('.json')]
 
+def _begun(file, views, pipe, batch): # how many samples of a shard in the making can be kept, and where they end
+    part, files = file.with_suffix('.tar.part'), 4 if getattr(pipe, 'text_encoder_2', None) else 3 # SDXL: pooled state
+    return _whole(part, [v.key for v in views], batch, files) if part.exists() else (0, 0)
+
+def _grow(file, views, done, end, groups, tick): # `groups` of what is missing are appended, and the shard is finished
+    part = file.with_suffix('.tar.part')
+    part.touch()
+    with open(part, 'r+b') as f:
+        f.seek(end); f.truncate(); tick(done)
+        with tarfile.open(fileobj=f, mode='w', format=tarfile.USTAR_FORMAT) as tar:
+            for group in groups:
+                for key, sample in group: _add(tar, key, sample)
+                f.flush(); tick(len(group))
+        os.fsync(f.fileno())
+    _write_keys(file, part.stat().st_size, [v.key for v in views])
+    os.replace(part, file)
+
+def write_shards(jobs:list, # [(the finished shard, what is to be in it: `View`s of one shape)]
+                 pipe, root, batch:int,
+                 tick=lambda n: None, # called with the number of samples written
+                 **kw # for `samples`
+                ):
+    "Write shards, one behind the other, or take up writing them where it was interrupted."
+    begun = [_begun(file, views, pipe, batch) for file, views in jobs]
+    groups = [_groups(views[n:], batch) for (_, views), (n, _) in zip(jobs, begun)]
+    with closing(_encoded([g for of_shard in groups for g in of_shard], pipe, root, **kw)) as encoded:
+        for (file, views), (n, end), of_shard in zip(jobs, begun, groups):
+            _grow(file, views, n, end, islice(encoded, len(of_shard)), tick)
+
 def write_shard(file:Path, # the finished shard
                 views:list, # what is to be in it, `View`s of one shape
                 pipe, root, batch:int,
@@ -354,19 +409,7 @@ def write_shard(file:Path, # the finished shard
                 **kw # for `samples`
                ):
     "Write a shard, or take up writing it where it was interrupted."
-    part, keys = file.with_suffix('.tar.part'), [v.key for v in views]
-    files = 4 if getattr(pipe, 'text_encoder_2', None) else 3 # of a sample; SDXL has a pooled state
-    part.touch()
-    done, end = _whole(part, keys, batch, files)
-    with open(part, 'r+b') as f:
-        f.seek(end); f.truncate(); tick(done)
-        with tarfile.open(fileobj=f, mode='w', format=tarfile.USTAR_FORMAT) as tar:
-            for group in samples(views[done:], pipe, root, batch, **kw):
-                for key, sample in group: _add(tar, key, sample)
-                f.flush(); tick(len(group))
-        os.fsync(f.fileno())
-    _write_keys(file, part.stat().st_size, keys)
-    os.replace(part, file)
+    write_shards([(file, views)], pipe, root, batch, tick, **kw)
 
 # %% ../nbs/03_latents.ipynb #35131202
 def base_name(pipe)->str: # 'tiny', 'owner/name', or the name of a folder
@@ -430,7 +473,7 @@ def take_out(file:Path, gone:set): # of keys
                 if m.name.split('.')[0] not in gone: new.addfile(m, old.extractfile(m))
     _write_keys(file, file.stat().st_size, keys)
 
-# %% ../nbs/03_latents.ipynb #0f89cfbc
+# %% ../nbs/03_latents.ipynb #56998d9b
 def _claim(out, pipe, size, made):
     "Make the folder this base's, or refuse."
     if (out/'index.json').exists():
@@ -484,7 +527,7 @@ def _precomputed(paintings, pipe, out, size, batch, per_shard, rank, world, buck
     how = dict(carry=carried(stale), precision=precision, workers=workers, sample=sample) if mine else {}
     if mine: how['words'] = Words(pipe, [v.painting.caption for v in views])
     with progress(None, 'encoding', sum(len(vs) for _, vs in mine)) as bar:
-        for file, vs in mine: write_shard(file, vs, pipe, getattr(paintings, 'root', '.'), batch, bar.update, **how)
+        write_shards(mine, pipe, getattr(paintings, 'root', '.'), batch, bar.update, **how)
     return _finish(out, index, wanted, stale) if all(file.exists() for file, _ in jobs) else None
 
 def _finish(out, index, wanted, stale):
