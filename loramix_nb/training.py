@@ -6,23 +6,27 @@
 __all__ = ['ATTENTION', 'FEED_FORWARD', 'CONVOLUTIONS', 'TARGETS', 'PRESETS', 'PURPOSE', 'PRECISIONS', 'SAMPLINGS', 'RATES',
            'OPTIMIZERS', 'BYTES', 'TrainConfig', 'check', 'rate', 'Schedule', 'luck', 'spread_times', 'paintings_of',
            'Change', 'target_modules', 'parts_of', 'new_word', 'Changes', 'injected', 'compute_dtype',
-           'native_precision', 'tokenizers', 'token_ids', 'encode_ids', 'InMemory', 'Stream', 'processes', 'average',
-           'Training', 'Kept', 'kept_bytes', 'trained_weights', 'estimate', 'told', 'ready', 'train_lora', 'Watch',
-           'painted', 'Previews', 'plot_losses', 'draw_losses', 'LossPlot', 'Tracker', 'wearing', 'spaced', 'pick_best',
-           'rare_tokens', 'class_pictures', 'subject_paintings', 'model_card', 'write_card', 'push_to_hub']
+           'native_precision', 'tokenizers', 'token_ids', 'encode_ids', 'InMemory', 'dealt', 'Buckets', 'by_shape',
+           'together', 'Stream', 'gathered', 'shape_counts', 'read_split', 'processes', 'average', 'source_of',
+           'in_buckets', 'Training', 'Kept', 'kept_bytes', 'trained_weights', 'estimate', 'told', 'ready', 'train_lora',
+           'Watch', 'painted', 'Previews', 'plot_losses', 'draw_losses', 'LossPlot', 'Tracker', 'wearing', 'spaced',
+           'pick_best', 'rare_tokens', 'class_pictures', 'subject_paintings', 'model_card', 'write_card', 'push_to_hub']
 
-# %% ../nbs/05_training.ipynb #1daf69a8
+# %% ../nbs/05_training.ipynb #aebdc3c6
 from .core import Run, alone_in, atomic_path, generator, progress, write_json
 from .data import Paintings
 from .latents import Shards, to_latents, token_counts
 from .lora import Factors, Lora, layers, load_lora, save_lora
 from .painter import contact_sheet
+from collections import Counter
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from fastcore.basics import patch
+from functools import cached_property, lru_cache
 from io import StringIO
+from itertools import chain, count, islice
 from pathlib import Path
 from PIL import Image
 import hashlib, importlib.util, json, math, os, re, shutil, time
@@ -402,7 +406,41 @@ class InMemory:
         i = paintings_of(step, n, len(self), seed)
         return {k: [v[j] for j in i] if k == 'rows' else v[i] for k, v in self.data.items()}
 
-# %% ../nbs/05_training.ipynb #adab1d2c
+# %% ../nbs/05_training.ipynb #990526ab
+@lru_cache(maxsize=4)
+def dealt(sizes:tuple, # paintings in each bucket
+          n:int, # of a batch, at most
+          seed:int, epoch:int)->list: # (bucket, its paintings' numbers) for each batch
+    "An epoch of paintings in buckets: each painting once, each batch out of one bucket."
+    g = luck(seed, 'buckets', epoch)
+    cut = [(b, i.tolist()) for b, m in enumerate(sizes) for i in torch.randperm(m, generator=g).split(n)]
+    return [cut[i] for i in torch.randperm(len(cut), generator=g)]
+
+class Buckets:
+    "A split of several shapes, in memory."
+    def __init__(self, parts:list): # of what `Shards.load` gives, one for each shape
+        self.parts, self.sizes = parts, tuple(len(p['rows']) for p in parts)
+
+    def __len__(self): return sum(self.sizes)
+    def batches(self, n:int)->int: return sum(-(-m//n) for m in self.sizes) # of an epoch
+
+    def batch(self, number:int, n:int, seed:int)->dict: # what `Shards.load` gives, of n paintings at most
+        "The paintings of a batch, which is counted on from epoch to epoch."
+        epoch, at = divmod(number, self.batches(n))
+        bucket, i = dealt(self.sizes, n, seed, epoch)[at]
+        return {k: [v[j] for j in i] if k == 'rows' else v[i] for k, v in self.parts[bucket].items()}
+
+# %% ../nbs/05_training.ipynb #02ff13ca
+def by_shape(samples)->list: # of dicts of lists, one for each shape
+    "Samples that have something in common: the shape of their latents."
+    found = {}
+    for s in samples: found.setdefault(tuple(s['mean'].shape), []).append(s)
+    return [found[k] for k in sorted(found)]
+
+def together(samples:list)->dict: # what `Shards.load` gives
+    "Samples of one shape as a batch."
+    return {k: [s[k] for s in samples] if k == 'rows' else torch.stack([s[k] for s in samples]) for k in samples[0]}
+
 class Stream:
     "A split that is read as training goes."
     def __init__(self, shards:Shards, split:str='train', style=None): # a name, or several
@@ -411,22 +449,62 @@ class Stream:
         self.n = sum(n for s, n in shards.index['counts'].get(split, {}).items() if s in self.styles)
         if not self.n: raise ValueError(f"no '{split}' paintings of {', '.join(self.styles)} in '{shards.folder}'")
 
+    @cached_property
+    def sizes(self)->tuple: return shape_counts(self.shards, self.split, self.styles)
+
     def __len__(self): return self.n
+    def batches(self, n:int)->int: return sum(-(-m//n) for m in self.sizes) # of an epoch, where there are buckets
 
-    def _samples(self, at, seed): # from painting `at` on, epoch after epoch
-        while True:
-            epoch, skip = divmod(at, self.n)
-            order = luck(seed, 'stream', epoch).initial_seed() % 2**31
-            for b in self.shards.loader(self.split, 32, order, nodesplitter=iter): # all of it to each process
-                ours = [i for i, r in enumerate(b['rows']) if r['style'] in self.styles]
-                for i in ours[skip:]: at += 1; yield {k: v[i] for k, v in b.items()}
-                skip = max(0, skip - len(ours))
+    def epoch(self, number:int, seed:int): # yields samples
+        "All paintings, in an order that belongs to the epoch."
+        order = luck(seed, 'stream', number).initial_seed() % 2**31
+        for b in self.shards.loader(self.split, 32, order, nodesplitter=iter): # all of it to each process
+            ours = [i for i, r in enumerate(b['rows']) if r['style'] in self.styles]
+            for i in ours: yield {k: v[i] for k, v in b.items()}
 
-    def batch(self, step:int, n:int, seed:int)->dict: # what `Shards.load` gives, of n paintings
-        "The paintings of a step; cheap for the one that comes next."
-        if self.at != (step, n, seed): self.samples = self._samples(step*n, seed)
-        got, self.at = [next(self.samples) for _ in range(n)], (step + 1, n, seed)
-        return {k: [s[k] for s in got] if k == 'rows' else torch.stack([s[k] for s in got]) for k in got[0]}
+    def _one_shape(self, at, n, seed): # batches of n paintings from painting `at` on; they may go over an epoch's end
+        epoch, skip = divmod(at*n, self.n)
+        samples = chain.from_iterable(self.epoch(e, seed) for e in count(epoch))
+        samples = islice(samples, skip, None)
+        while True: yield together(list(islice(samples, n)))
+
+    def _buckets(self, at, n, seed): # batches of one shape each from batch `at` on
+        epoch, skip = divmod(at, self.batches(n))
+        yield from islice(chain.from_iterable(gathered(self.epoch(e, seed), n) for e in count(epoch)), skip, None)
+
+    def batch(self, number:int, n:int, seed:int)->dict: # what `Shards.load` gives, of n paintings
+        "The paintings of a step, or of a batch where there are buckets; cheap for the one that comes next."
+        follow = self._one_shape if len(self.sizes) == 1 else self._buckets
+        if self.at != (number, n, seed): self.given = follow(number, n, seed)
+        got, self.at = next(self.given), (number + 1, n, seed)
+        return got
+
+def gathered(samples, n:int): # yields batches
+    "Batches of one shape out of a stream of samples; what is left at its end comes in smaller ones."
+    waiting = {}
+    for s in samples:
+        alike = waiting.setdefault(tuple(s['mean'].shape), [])
+        alike.append(s)
+        if len(alike) == n: yield together(waiting.pop(tuple(s['mean'].shape)))
+    yield from map(together, waiting.values())
+
+# %% ../nbs/05_training.ipynb #2da67ca2
+def shape_counts(shards:Shards, split:str='train', styles=None)->tuple: # of int, one for each shape
+    "How many paintings of some styles a split has in each bucket."
+    index, styles = shards.index, set(styles or shards.styles)
+    known, counts = index.get('shapes', {}).get(split, {}), index['counts'][split]
+    if len(known) < 2: return sum(n for s, n in counts.items() if s in styles),
+    if styles >= set(counts): return tuple(known.values())
+    found = Counter(tuple(b['mean'].shape[2:]) for b in shards.loader(split, 64, nodesplitter=iter)
+                    for r in b['rows'] if r['style'] in styles)
+    return tuple(found.values())
+
+def read_split(shards:Shards, split:str='train', style=None)->dict: # a list of them where there are several shapes
+    "A split of shards in memory, as `Training` takes it."
+    if len(shards.index.get('shapes', {}).get(split, {})) < 2: return shards.load(split, style)
+    parts = by_shape(Stream(shards, split, style).epoch(0, 0))
+    parts = [together(sorted(p, key=lambda s: s['rows']['key'])) for p in parts]
+    return parts if len(parts) > 1 else parts[0]
 
 # %% ../nbs/05_training.ipynb #584c60af
 def processes(device)->tuple: # how many, and which of them this is
@@ -443,18 +521,24 @@ def average(tensors:list):
     for t, mean in zip(tensors, (flat/torch.distributed.get_world_size()).split([t.numel() for t in tensors])):
         t.copy_(mean.view_as(t))
 
-# %% ../nbs/05_training.ipynb #1c81f6e3
+# %% ../nbs/05_training.ipynb #cf484e12
+def source_of(data): # has a length, and `batch`
+    "Paintings to learn from, whatever form they come in."
+    return InMemory(data) if isinstance(data, dict) else Buckets(data) if isinstance(data, list) else data
+
+def in_buckets(source)->bool: return len(getattr(source, 'sizes', ())) > 1
+
 class Training:
     "The state of one training."
     def __init__(self, pipe, cfg:TrainConfig,
                  changes:Changes, # that are `injected`
-                 data, # what to learn from, as `Shards.load` gives it, or a `Stream`
-                 val:dict, # what is held back, as `Shards.load` gives it; or None
+                 data, # what to learn from, as `read_split` gives it, or a `Stream`
+                 val:dict, # what is held back, as `read_split` gives it; or None
                  empty:dict, # text states of the empty caption
                  prior=None): # class pictures, like `data`
         self.pipe, self.unet, self.vae, self.cfg = pipe, pipe.unet, pipe.vae, cfg
         self.changes, self.params, self.device = changes, changes.params, pipe.device
-        self.sources = [InMemory(d) if isinstance(d, dict) else d for d in (data, prior) if d is not None]
+        self.sources = [source_of(d) for d in (data, prior) if d is not None]
         self.reads = bool(cfg.text_rank or cfg.token) # captions go through the text encoder in the step
         self.empty = {k: v[0] for k, v in token_ids([''], pipe).items()} if self.reads else empty
         self.schedule, self.dtype = Schedule(pipe.scheduler), compute_dtype(pipe, cfg)
@@ -471,23 +555,23 @@ class Training:
         "Half precision, where that is what the UNet computes in."
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
-# %% ../nbs/05_training.ipynb #edc23b6f
+# %% ../nbs/05_training.ipynb #ea80e90e
 @patch
 def errors(self:Training, x, ε, t, words:dict)->torch.Tensor: # [B], weighted
     "How wrong the UNet is about latents x under noise ε at times t."
     x, ε = x.to(self.device), ε.to(self.device)
     with self.computing():
         guess = self.unet(self.schedule.noised(x, ε, t), t.to(self.device),
-                          **self.words(words, x.shape[-1]*self.pipe.vae_scale_factor)).sample
+                          **self.words(words, [s*self.pipe.vae_scale_factor for s in x.shape[-2:]])).sample
     error = (guess.float() - self.schedule.target(x, ε, t)).square().mean((1, 2, 3))
     return error * self.schedule.weight(t, self.cfg.snr_gamma, self.cfg.debiased).to(error)
 
 @patch
-def words(self:Training, states:dict, size:int)->dict: # arguments of the UNet
+def words(self:Training, states:dict, size:tuple)->dict: # arguments of the UNet; size is height and width in pixels
     "Text states under the names that the UNet has for them; SDXL has more of them."
     w = encode_ids(states, self.pipe) if self.reads else {k: states[k].to(self.device) for k in self.empty}
     if 'pooled' not in w: return {'encoder_hidden_states': w['text']}
-    sizes = states.get('time_ids', torch.tensor([[size, size, 0, 0, size, size]]*len(w['text'])))
+    sizes = states.get('time_ids', torch.tensor([[*size, 0, 0, *size]]*len(w['text'])))
     return {'encoder_hidden_states': w['text'],
             'added_cond_kwargs': {'text_embeds': w['pooled'], 'time_ids': sizes.to(self.device)}}
 
@@ -498,50 +582,80 @@ def texts(self:Training, batch:dict)->dict: # what `words` takes
            token_ids([r['caption'] for r in batch['rows']], self.pipe)
     return {**said, **({'time_ids': batch['time_ids']} if 'time_ids' in batch else {})}
 
-# %% ../nbs/05_training.ipynb #579a28eb
+# %% ../nbs/05_training.ipynb #f9b2efe1
 @patch
-def draw(self:Training, step:int, source:int=0)->tuple: # latents, noise, times, text states; of all processes
+def draw(self:Training, step:int, source:int=0,
+         k:int=None, # which batch of the step, where there are buckets
+        )->tuple: # latents, noise, times, text states; of all processes
     "What a step asks about its paintings, or (source 1) about class pictures."
     c, name = self.cfg, ('step', step) if source == 0 else ('prior', step)
-    g, batch = luck(c.seed, *name), self.sources[source].batch(step, c.batch*c.accumulate*self.world, c.seed)
+    g, batch = luck(c.seed, *name, *([] if k is None else [k])), self.batch(step, source, k)
     mean, words = batch['mean'], self.texts(batch)
     x = to_latents(mean, batch['logvar'], self.vae, torch.randn(mean.shape, generator=g))
     ε, t = torch.randn(x.shape, generator=g), spread_times(len(x), len(self.schedule), g, c.times, c.time_sampling)
     forget = torch.rand(len(x), generator=g) < c.caption_dropout
-    for k, e in self.empty.items(): words[k][forget] = e
+    for said, e in self.empty.items(): words[said][forget] = e
     if c.noise_offset: ε = ε + c.noise_offset*torch.randn(*ε.shape[:2], 1, 1, generator=g)
     return x, ε, t, words
 
 @patch
-def parts(self:Training, step:int): # yields (latents, noise, times, text states, weights)
-    "What this process is to learn from in a step, a batch at a time."
-    n, drawn = self.cfg.batch, [self.draw(step, i) for i in range(len(self.sources))]
-    weights = [torch.full((n,), w) for w in (1., self.cfg.prior_weight)]
-    for k in range(self.cfg.accumulate):
-        at = slice((k*self.world + self.rank)*n, (k*self.world + self.rank + 1)*n)
-        x, ε, t = (torch.cat([d[i][at] for d in drawn]) for i in range(3))
-        words = {k: torch.cat([d[3][k][at] for d in drawn]) for k in drawn[0][3]}
-        yield x, ε, t, words, torch.cat(weights[:len(drawn)])
+def batch(self:Training, step:int, source:int=0, k:int=None)->dict: # what `Shards.load` gives
+    "The paintings of a step, or those of its k-th batch where there are buckets; of all processes."
+    c, paintings = self.cfg, self.sources[source]
+    if k is None: return paintings.batch(step, c.batch*c.accumulate*self.world, c.seed)
+    return paintings.batch(step*c.accumulate + k, c.batch*self.world, c.seed)
 
-# %% ../nbs/05_training.ipynb #cf317108
+# %% ../nbs/05_training.ipynb #06e0c3c0
+@patch
+def share(self:Training, step:int, source:int): # yields (latents, noise, times, text states), and how many are new
+    "This process' part of a step's paintings, a batch at a time; the places after the new ones are filled."
+    n, many = self.cfg.batch, in_buckets(self.sources[source])
+    whole = None if many else self.draw(step, source)
+    for k in range(self.cfg.accumulate):
+        x, ε, t, words = self.draw(step, source, k) if many else whole
+        size, first = (len(x), 0) if many else (n*self.world, k*n*self.world)
+        each = -(-size//self.world)
+        at = range(first + self.rank*each, first + (self.rank + 1)*each)
+        new = len([i for i in at if i < first + size])
+        i = torch.tensor([min(i, first + size - 1) for i in at])
+        yield (x[i], ε[i], t[i], {k: w[i] for k, w in words.items()}), new, size
+
+@patch
+def parts(self:Training, step:int): # yields (latents, noise, times, text states, weights), and how many are the style's
+    "What this process is to learn from in a step, all of one shape at a time."
+    for own, *prior in zip(*[list(self.share(step, i)) for i in range(len(self.sources))]):
+        asked = []
+        for (drawn, new, size), w in zip([own, *prior], (1., self.cfg.prior_weight)):
+            weight = torch.zeros(len(drawn[0])); weight[:new] = w*own[2]/size
+            asked.append((*drawn, weight))
+        if len({a[0].shape[1:] for a in asked}) == 1: asked = [_joined(asked)]
+        for i, a in enumerate(asked): yield a, own[1]*(i == 0)
+
+def _joined(asked): # several questions of one shape as one
+    if len(asked) == 1: return asked[0]
+    x, ε, t, words, weight = zip(*asked)
+    return *map(torch.cat, (x, ε, t)), {k: torch.cat([w[k] for w in words]) for k in words[0]}, torch.cat(weight)
+
+# %% ../nbs/05_training.ipynb #5cc5c295
 @patch
 @torch.enable_grad() # whatever the caller has set
 def learn(self:Training)->float: # the loss
     "Take the next step. `FloatingPointError` naming the paintings if the loss is not a number."
-    start, total = time.perf_counter(), torch.zeros((), device=self.device)
-    parts = list(self.parts(self.step)) # now: reading may draw from the generator that dropout draws from
-    with self.dropping():
-        for *asked, weight in parts:
-            loss = (self.errors(*asked)*weight.to(self.device)).sum()/(self.cfg.batch*self.cfg.accumulate)
+    start, (total, seen) = time.perf_counter(), torch.zeros(2, 1, device=self.device)
+    parts, full = list(self.parts(self.step)), self.cfg.batch*self.cfg.accumulate # now: reading may draw from the
+    with self.dropping():                                                         # generator that dropout draws from
+        for (*asked, weight), new in parts:
+            loss = (self.errors(*asked)*weight.to(self.device)).sum()/full
             self.scaler.scale(loss).backward()
-            total += loss.detach()
-    if self.world > 1: average([total] + [p.grad for p in self.params if p.grad is not None])
-    if not total.isfinite(): self.give_up(total.item())
+            total += loss.detach(); seen += new/full
+    if self.world > 1: average([total, seen] + [p.grad for p in self.params if p.grad is not None])
+    loss = (total/seen).item() # for each painting; with buckets, a step may have fewer of them
+    if not math.isfinite(loss): self.give_up(loss)
     self.descend()
     self.step += 1
     self.seconds += time.perf_counter() - start
-    self.running.append(total.item())
-    return self.running[-1]
+    self.running.append(loss)
+    return loss
 
 @patch
 def descend(self:Training):
@@ -568,27 +682,34 @@ def dropping(self:Training):
 @patch
 def give_up(self:Training, loss):
     "Say where it went wrong."
-    n = self.cfg.batch*self.cfg.accumulate*self.world
-    keys = ', '.join(r['key'] for s in self.sources for r in s.batch(self.step, n, self.cfg.seed)['rows'])
+    which = [(i, k) for i, s in enumerate(self.sources)
+             for k in (range(self.cfg.accumulate) if in_buckets(s) else [None])]
+    keys = ', '.join(r['key'] for i, k in which for r in self.batch(self.step, i, k)['rows'])
     raise FloatingPointError(f"the loss of step {self.step} is {loss}: try a smaller lr than {self.cfg.lr}, "
                              f"and look at its paintings, {keys}")
 
-# %% ../nbs/05_training.ipynb #9e329cbb
+# %% ../nbs/05_training.ipynb #819a4904
 @patch
-def make_exam(self:Training, val:dict, n:int=32, most:int=512)->tuple: # latents, noise, times, text states
+def make_exam(self:Training, val, n:int=32, most:int=512)->list: # (latents, noise, times, text states) for each shape
     "Questions about the paintings held back, several about each if they are few."
-    g, i = luck('exam'), torch.arange(min(max(n, len(val['rows'])), most)) % len(val['rows'])
-    x = to_latents(val['mean'][i], val['logvar'][i], self.vae)
-    ε, t = torch.randn(x.shape, generator=g), spread_times(len(i), len(self.schedule), g)
-    return x, ε, t, {k: v[i] for k, v in self.texts(val).items()}
+    g, vals = luck('exam'), [val] if isinstance(val, dict) else val
+    have = [len(v['rows']) for v in vals]
+    places = torch.arange(min(max(n, sum(have)), most)) % sum(have) # among the paintings of all shapes
+    asked = [places[(places >= a) & (places < a + m)] - a for a, m in zip([0, *np.cumsum(have)], have)]
+    xs = [to_latents(v['mean'][i], v['logvar'][i], self.vae) for v, i in zip(vals, asked)]
+    εs = [torch.randn(x.shape, generator=g) for x in xs]
+    ts = spread_times(len(places), len(self.schedule), g).split([len(x) for x in xs])
+    words = [{k: w[i] for k, w in self.texts(v).items()} for v, i in zip(vals, asked)]
+    return [q for q in zip(xs, εs, ts, words) if len(q[0])]
 
 @patch
 @torch.no_grad()
 def take_exam(self:Training)->float: # the loss
     "How wrong the UNet is now about the paintings held back."
-    x, ε, t, words = self.exam
-    parts = [slice(i, i + self.cfg.batch) for i in range(0, len(x), self.cfg.batch)]
-    return torch.cat([self.errors(x[p], ε[p], t[p], {k: w[p] for k, w in words.items()}) for p in parts]).mean().item()
+    def part(q, p): return *(a[p] for a in q[:3]), {k: w[p] for k, w in q[3].items()}
+    n = self.cfg.batch
+    wrong = [self.errors(*part(q, slice(i, i + n))) for q in self.exam for i in range(0, len(q[0]), n)]
+    return torch.cat(wrong).mean().item()
 
 @patch
 def look(self:Training)->float: # the loss in the exam; None without one, and then the last step is the best
@@ -622,7 +743,7 @@ def restore(self:Training, s:dict):
     self.step, self.best, self.history, self.running = s['step'], tuple(s['best']), s['history'], s['running']
     self.seconds = s['seconds']
 
-# %% ../nbs/05_training.ipynb #44945b50
+# %% ../nbs/05_training.ipynb #7042a709
 class _Attend(torch.autograd.Function): # what a fused attention keeps: queries, keys, values, its answer
     @staticmethod
     def forward(ctx, q, k, v): out = q*1; ctx.save_for_backward(q, k, v, out); return out
@@ -648,7 +769,9 @@ class Kept:
             else: self.outside += s.nbytes()
         return t
 
-def kept_bytes(unet, cfg:TrainConfig, dtype=torch.float32, tokens:int=77)->tuple: # all of it, and with checkpointing
+def kept_bytes(unet, cfg:TrainConfig, dtype=torch.float32, tokens:int=77,
+               side:int=None, # of the latents; default: what the base was trained on
+              )->tuple: # all of it, and with checkpointing
     "What one batch leaves for the backward pass."
     c, fused = unet.config, lambda q, k, v, *a, **kw: _Attend.apply(q, k, v)
     with torch.device('meta'):
@@ -657,7 +780,7 @@ def kept_bytes(unet, cfg:TrainConfig, dtype=torch.float32, tokens:int=77)->tuple
         if _small(unet): twin.set_attn_processor(_plain_attention()); fused = F.scaled_dot_product_attention
         changes = [Change(m, cfg.rank) for n, m in twin.named_modules() if n in set(target_modules(unet, cfg.targets))]
         for x in changes: x.down.data, x.up.data = x.down.data.to(dtype), x.up.data.to(dtype)
-        n, side = cfg.batch*(2 if cfg.prior else 1), c.sample_size
+        n, side = cfg.batch*(2 if cfg.prior else 1), side or c.sample_size
         made = lambda *s: torch.empty(n, *s, dtype=dtype)
         more = {'text_embeds': made(c.projection_class_embeddings_input_dim - 6*c.addition_time_embed_dim),
                 'time_ids': made(6)} if c.addition_embed_type == 'text_time' else {}
@@ -670,7 +793,7 @@ def kept_bytes(unet, cfg:TrainConfig, dtype=torch.float32, tokens:int=77)->tuple
         finally: F.scaled_dot_product_attention = before
     return kept.outside + sum(kept.inside), kept.outside + kept.inputs + max(kept.inside)
 
-# %% ../nbs/05_training.ipynb #7bbb4b55
+# %% ../nbs/05_training.ipynb #169f4761
 def trained_weights(pipe, cfg:TrainConfig)->int:
     "How many numbers a LoRA has."
     count = 0
@@ -681,13 +804,16 @@ def trained_weights(pipe, cfg:TrainConfig)->int:
         count += rank*sum(s[0] + math.prod(s[1:]) for s in shapes)
     return count
 
-def estimate(pipe, cfg:TrainConfig)->dict: # part -> bytes; and 'advice', the changes that would save most
+def estimate(pipe, cfg:TrainConfig,
+             size:int=None, # pixels a side; default: what the base was trained on
+            )->dict: # part -> bytes; and 'advice', the changes that would save most
     "The memory that a training will take at its peak."
     dtype = compute_dtype(pipe, cfg)
     models = [m for k in ('unet', 'vae', 'text_encoder', 'text_encoder_2') if (m := getattr(pipe, k, None))]
     weights = sum(p.numel()*p.element_size() for m in models for p in m.parameters())
     trained = trained_weights(pipe, cfg)
-    whole, less = kept_bytes(pipe.unet, cfg, dtype, pipe.tokenizer.model_max_length)
+    side = size and size//pipe.vae_scale_factor
+    whole, less = kept_bytes(pipe.unet, cfg, dtype, pipe.tokenizer.model_max_length, side)
     kept, optimizer = (less if cfg.checkpointing else whole), BYTES[cfg.optimizer]
     save = {'checkpointing=True': kept - less, "optimizer='adamw8bit'": trained*(optimizer - 2),
             f'batch={cfg.batch//2}, accumulate={cfg.accumulate*2}': kept//2*(cfg.batch > 1),
@@ -703,7 +829,7 @@ def told(sizes:dict)->str:
     return (f"about {mb(sum(parts.values()))} of memory: {', '.join(f'{k} {mb(n)}' for k, n in parts.items())}"
             + (f'; less with {less}' if less else ''))
 
-# %% ../nbs/05_training.ipynb #55434fe0
+# %% ../nbs/05_training.ipynb #7058c3be
 def ready(shards:Shards, pipe, cfg:TrainConfig, out)->TrainConfig: # with its steps counted
     "Refuse whatever would go wrong later."
     check(cfg); shards.check(pipe); compute_dtype(pipe, cfg)
@@ -715,10 +841,16 @@ def ready(shards:Shards, pipe, cfg:TrainConfig, out)->TrainConfig: # with its st
                                f"it has {', '.join(f'{k} of {s}' for s, k in counts.items()) or 'none at all'}")
     if cfg.prior and not counts.get(cfg.prior):
         raise ValueError(f"prior '{cfg.prior}' has no paintings in '{shards.folder}': take {', '.join(counts)}")
-    at_once = cfg.batch*cfg.accumulate*processes(pipe.device)[0]
-    if cfg.epochs: cfg = replace(cfg, steps=math.ceil(cfg.epochs*n/at_once))
+    if cfg.epochs: cfg = replace(cfg, steps=math.ceil(cfg.epochs*_steps_of_epoch(shards, cfg, pipe)))
     _check_disk(pipe, cfg, Path(out))
     return cfg
+
+def _learned(shards, cfg): # the styles
+    return [cfg.style] if cfg.style else [s for s in shards.styles if s != cfg.prior]
+
+def _steps_of_epoch(shards, cfg, pipe): # a fraction, mostly
+    sizes, n = shape_counts(shards, 'train', _learned(shards, cfg)), cfg.batch*processes(pipe.device)[0]
+    return (sizes[0]/n if len(sizes) == 1 else sum(-(-m//n) for m in sizes))/cfg.accumulate
 
 def _check_words(pipe, cfg):
     for what, text in (('trigger', cfg.trigger), ('token', cfg.token)):
@@ -737,7 +869,7 @@ def _check_disk(pipe, cfg, out):
     if free < need: raise OSError(f"'{out}' has {free/1e6:,.0f} MB free, and the checkpoints need {need/1e6:,.0f} MB: "
                                   f"fewer checkpoints than {cfg.checkpoints}, a rank below {cfg.rank}, or another disk")
 
-# %% ../nbs/05_training.ipynb #e08a7331
+# %% ../nbs/05_training.ipynb #41b2997c
 def train_lora(shards:Shards, # of this base
                pipe, # the base, from `load_base`; put back afterwards as it was
                cfg:TrainConfig=TrainConfig(), # e.g. replace(PRESETS['tiny_cpu'], style='pop_art')
@@ -752,7 +884,7 @@ def _trained(shards, pipe, cfg, out, watch):
     train, val, prior = _paintings(shards, cfg)
     run = _run(out, cfg, shards, *processes(pipe.device))
     if (run/'lora.safetensors').exists(): return load_lora(run/'lora.safetensors')
-    sizes = estimate(pipe, cfg)
+    sizes = estimate(pipe, cfg, shards.index['size'])
     if processes(pipe.device)[1] == 0: print(told(sizes))
     with injected(pipe, cfg) as changes, _explained(sizes, run):
         training = Training(pipe, cfg, changes, train, val, shards.empty, prior)
@@ -764,14 +896,22 @@ def _trained(shards, pipe, cfg, out, watch):
     return lora
 
 def _paintings(shards, cfg): # to learn from, held back, of the class; None where there are none
-    style = cfg.style or [s for s in shards.styles if s != cfg.prior]
-    has_val = any(shards.index['counts'].get('val', {}).get(s) for s in ([style] if cfg.style else style))
-    load = lambda split, s: Stream(shards, split, s) if cfg.stream else shards.load(split, s)
-    train, prior = load('train', style), load('train', cfg.prior) if cfg.prior else None
-    if cfg.trigger and not cfg.stream and not any(cfg.trigger in r['caption'] for r in train['rows']):
-        raise ValueError(f"trigger '{cfg.trigger}' is in no caption, such as '{train['rows'][0]['caption']}'")
-    val = load('val', style) if has_val else None
-    return train, val.batch(0, min(len(val), 512), 0) if isinstance(val, Stream) else val, prior
+    styles, held = _learned(shards, cfg), shards.index['counts'].get('val', {})
+    load = lambda split, s: Stream(shards, split, s) if cfg.stream else read_split(shards, split, s)
+    train, prior = load('train', styles), load('train', cfg.prior) if cfg.prior else None
+    if cfg.trigger and not cfg.stream: _check_trigger(cfg, [r for part in _parts(train) for r in part['rows']])
+    val = load('val', styles) if any(held.get(s) for s in styles) else None
+    return train, _first(val, 512) if isinstance(val, Stream) else val, prior
+
+def _parts(data): return [data] if isinstance(data, dict) else data # one for each shape
+
+def _check_trigger(cfg, rows):
+    if not any(cfg.trigger in r['caption'] for r in rows):
+        raise ValueError(f"trigger '{cfg.trigger}' is in no caption, such as '{rows[0]['caption']}'")
+
+def _first(stream, most): # what `read_split` gives, of a stream's first paintings
+    if not in_buckets(stream): return stream.batch(0, min(len(stream), most), 0)
+    return [together(p) for p in by_shape(islice(stream.epoch(0, 0), most))]
 
 def _run(out, cfg, shards, world, rank):
     asked = {**asdict(cfg), 'base': shards.index['base'], 'collection': shards.index['collection']}
@@ -789,7 +929,7 @@ def _save(training, run):
     write_json(run/'history.json', training.history)
 
 def _metadata(training, shards, run): # str -> str, for the LoRA's file
-    c, rows = training.cfg, training.sources[0].batch(0, 1, training.cfg.seed)['rows']
+    c, rows = training.cfg, training.sources[0].batch(0, 1, training.cfg.seed)['rows'] # any of them
     counts = {s: n for s, n in shards.index['counts']['train'].items() if c.style in ('', s) or s == c.prior}
     made = {'base': shards.index['base']['fingerprint'], 'base_name': shards.index['base']['name'],
             'config': json.dumps(asdict(c)), 'trigger': c.trigger or c.token, 'caption': rows[0]['caption'],
@@ -799,12 +939,14 @@ def _metadata(training, shards, run): # str -> str, for the LoRA's file
             'seconds': f'{training.seconds:.1f}'}
     return {f'loramix_{k}': v for k, v in made.items() if v}
 
-# %% ../nbs/05_training.ipynb #a7a5a323
+# %% ../nbs/05_training.ipynb #e59533fa
 def _go(training, run, watch): # True when all steps are done, False when interrupted
     c = training.cfg
     bar = progress(range(c.steps), f'learning {c.style.replace("_", " ") or "all styles"}')
     at_once = c.batch*c.accumulate*training.world
-    keep = max(math.ceil(len(training.sources[0])/at_once), math.ceil(c.steps/(c.checkpoints or 1)))
+    paintings = training.sources[0]
+    epoch = paintings.batches(c.batch*training.world)/c.accumulate if in_buckets(paintings) else len(paintings)/at_once
+    keep = max(math.ceil(epoch), math.ceil(c.steps/(c.checkpoints or 1)))
     try:
         bar.update(training.step)
         if not training.history: training.look()
