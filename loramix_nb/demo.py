@@ -6,7 +6,7 @@
 __all__ = ['FIRST_MINUTE', 'Plan', 'prompts', 'mixes', 'peak_rss_mb', 'quick', 'Demo', 'deal', 'with_trips', 'painters_sets',
            'folder_sets', 'judge_of', 'look', 'report', 'everything']
 
-# %% ../nbs/14_demo.ipynb #0a481d1c
+# %% ../nbs/14_demo.ipynb #9045eca0
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -19,7 +19,7 @@ from .analysis import figures, report_html
 from .classifier import Judge, Opened, calibration_error, painted, round_trip, score, train_judge
 from .core import Run, alone_in, asset, load_base, read_json, read_jsonl, sha256, write_json
 from .data import Paintings, paint_collection
-from .latents import Shards, precompute
+from .latents import Shards, native_size, precompute
 from .lora import load_lora
 from .painter import SUBJECTS, draw_scene
 from .sampling import between, generate, sweep
@@ -77,7 +77,7 @@ def quick(pipe): # a context to paint in
     dtype = native_precision(pipe.device)
     return torch.autocast('cpu', dtype) if pipe.device.type == 'cpu' and dtype != torch.float32 else nullcontext()
 
-# %% ../nbs/14_demo.ipynb #688a563c
+# %% ../nbs/14_demo.ipynb #bdeccde7
 class Demo:
     "The main job in a run folder: `Demo(out)()` does whatever is not done yet."
     def __init__(self,
@@ -99,7 +99,7 @@ class Demo:
     @cached_property
     def paintings(self): return Paintings.load(self.run/'collection'/'paintings.jsonl')
     @property
-    def size(self): return self.pipe.unet.config.sample_size * self.pipe.vae_scale_factor
+    def size(self): return native_size(self.pipe)
     @property
     def styles(self): return self.paintings.styles if self.plan.folder else list(self.plan.styles)
 
