@@ -1,4 +1,4 @@
-"""The widgets in a real browser: Voila for all of them, JupyterLab for a few. `python .ci/browser.py [RUNS]`
+"""The widgets in a real browser: Voila for all of them, JupyterLab and Notebook 7 for a few. `python .ci/browser.py [RUNS]`
 
 Each control is moved by mouse and by keyboard, and each picture compared, pixel by pixel, with what the plain function
 paints in this process. Needs chromium: `apt-get install -y chromium`, or CHROMIUM=/path/to/it."""
@@ -406,15 +406,27 @@ def lab(page, address, token, ref):
     page.goto(f"{address}/lab/tree/studio.ipynb?token={token}&reset", timeout=SLOW)
     idle = page.locator("text=Python 3 (ipykernel) | Idle") # the attribute data-status says idle before it is
     idle.wait_for(timeout=SLOW)
+    answers(page, ref, "JupyterLab")
+
+
+def notebook7(page, address, token, ref):
+    "Notebook 7: the same."
+    page.goto(f"{address}/notebooks/studio.ipynb?token={token}", timeout=SLOW)
+    page.wait_for_function("""() => { const w = window.jupyterapp?.shell.currentWidget
+        return w?.context?.isReady && w.sessionContext.isReady && w.sessionContext.session.kernel.status === 'idle' }""", timeout=SLOW)
+    answers(page, ref, "Notebook 7")
+
+
+def answers(page, ref, where):
     page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
     page.locator("section.lm-alpha").wait_for(timeout=SLOW)
     w = Screen(page, "alpha")
     w.shows(ref.mix({"early_renaissance": .5, "pop_art": .5}), "at the start")
     bar = w.box.locator("input[type=range]")
     bar.focus()
-    TIMES["fresh, in JupyterLab"] = [w.timed(lambda: bar.press("ArrowRight"))]
+    TIMES[f"fresh, in {where}"] = [w.timed(lambda: bar.press("ArrowRight"))]
     w.shows(ref.mix({"early_renaissance": .45, "pop_art": .55}), "after a key")
-    TIMES["cached, in JupyterLab"] = [w.timed(lambda k=k: bar.press(k)) for k in ("ArrowLeft", "ArrowRight", "ArrowLeft")]
+    TIMES[f"cached, in {where}"] = [w.timed(lambda k=k: bar.press(k)) for k in ("ArrowLeft", "ArrowRight", "ArrowLeft")]
     box = bar.bounding_box()
     page.mouse.click(box["x"] + box["width"] - 3, box["y"] + box["height"]/2)
     w.shows(ref.mix({"early_renaissance": 0., "pop_art": 1.}), "after a click")
@@ -457,12 +469,13 @@ def browse(images=None, only=()):
                     photograph(page, fn.__name__, images)
                 assert not wrong, wrong
                 page.context.close()
-        if only and "lab" not in only: return passed
         (tmp/"lab").mkdir()
         shutil.copy(TOP/"nbs"/"app"/"studio.ipynb", tmp/"lab")
-        with server(tmp, "jupyterlab", f"--ServerApp.root_dir={tmp/'lab'}", "--ServerApp.ip=127.0.0.1", "--allow-root",
-                    "--LabApp.expose_app_in_browser=True") as (address, _, token):
-            check(lab, page_of(), address, token, ref)
+        for fn, app, name in ((lab, "jupyterlab", "LabApp"), (notebook7, "notebook", "JupyterNotebookApp")):
+            if only and fn.__name__ not in only: continue
+            with server(tmp, app, f"--ServerApp.root_dir={tmp/'lab'}", "--ServerApp.ip=127.0.0.1", "--allow-root",
+                        f"--{name}.expose_app_in_browser=True") as (address, _, token):
+                check(fn, page_of(), address, token, ref)
         chrome.close()
     return passed
 

@@ -10,6 +10,8 @@ export function h(tag, props = {}, ...kids) {
     else if (v === true) e.setAttribute(k, '')
     else if (v !== false && v != null) e.setAttribute(k, v)
   }
+  // Arrow keys are for what has the focus; a notebook in command mode would take them for itself.
+  if ('tabindex' in props || ['button', 'input', 'select', 'summary'].includes(tag)) e.dataset.lmSuppressShortcuts = 'true'
   e.append(...kids.flat().filter(k => k != null))
   return e
 }
