@@ -10,9 +10,12 @@ __all__ = ['AUGMENTATIONS', 'JUDGES', 'painted', 'Opened', 'pack_pictures', 'Pac
            'per_class', 'top_losses', 'painted_between', 'features', 'energy', 'Likeness', 'learn_likeness',
            'save_likeness', 'load_likeness', 'score', 'write_results', 'export_pairs']
 
-# %% ../nbs/09_classifier.ipynb #dba66d0a
+# %% ../nbs/09_classifier.ipynb #5885f1b7
 import io, json, math, re, tarfile, tempfile
-from collections import Counter
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 import numpy as np
@@ -29,13 +32,14 @@ from .data import Paintings, painting_id, square
 from .latents import decode, encode, to_latents
 from .painter import ERAS, PLAIN, blend, draw_scene, paint, random_style, style_distance, vary
 
-# %% ../nbs/09_classifier.ipynb #c1a9771f
+# %% ../nbs/09_classifier.ipynb #aff41a06
 def painted(classes:list[str], # era names, and 'plain' and 'other' if wanted
             n:int,             # pictures of each class
             seed:int=0,        # another seed draws other scenes in other variations
             size:int=64,       # pixels
            )->tuple[np.ndarray, list[str]]: # uint8 [len(classes)·n, size, size, 3] and their labels
     "Painter pictures with their class; `other` is invented styles and, one in four, the eras not in `classes`."
+    if n < 1: raise ValueError(f"n={n}: paint one picture of each class or more")
     unknown = [c for c in classes if c not in ERAS and c not in ('plain', 'other')]
     if unknown: raise ValueError(f"the painter has no style {unknown[0]!r}: it knows plain, other, {', '.join(ERAS)}")
     known, rest = ([s for k, s in ERAS.items() if (k in classes) == asked] for asked in (True, False))
@@ -193,16 +197,22 @@ def _take_weights(net, file): # all but the last layer, whose classes are others
     net.load_state_dict({k: v for k, v in has.items() if k in own and not k.startswith(head)}, strict=False)
     return net
 
-# %% ../nbs/09_classifier.ipynb #53b6199e
-def folded(net:nn.Module)->nn.Module: # the same function; the network itself where there is nothing to fold
-    "A copy of a plain stack of layers with each batch normalisation folded into its convolution, for inference."
+# %% ../nbs/09_classifier.ipynb #04f6818f
+def folded(net:nn.Module,     # a plain stack of layers, a convolution first; another network comes back as it is
+           scale:Tensor=None, # [3], what its inputs were divided by before; None: nothing
+          )->nn.Module: # the same function, of inputs that need not be divided
+    "A copy with each batch normalisation, and the scale, folded into the convolution beside it, for inference."
     if not isinstance(net, nn.Sequential): return net
     def one(m):
-        if not (isinstance(m, nn.Sequential) and len(m) > 1 and isinstance(m[1], nn.BatchNorm2d)): return m
+        if not (isinstance(m, nn.Sequential) and len(m) > 1 and isinstance(m[1], nn.BatchNorm2d)): return deepcopy(m)
         return nn.Sequential(fuse_conv_bn_eval(m[0], m[1]), *m[2:])
-    return nn.Sequential(*map(one, net)).eval()
+    new = nn.Sequential(*map(one, net)).eval()
+    if scale is not None:
+        conv = next(m for m in new.modules() if isinstance(m, nn.Conv2d))
+        conv.weight.data /= scale.to(conv.weight).view(1, -1, 1, 1)
+    return new
 
-# %% ../nbs/09_classifier.ipynb #fe024deb
+# %% ../nbs/09_classifier.ipynb #65e97296
 @dataclass
 class Judge:
     "A classifier of pictures with its vocabulary, its normalisation and its calibration."
@@ -221,24 +231,42 @@ class Judge:
 
     def unit(self, pictures)->Tensor: # float [N,3,size,size], 0 to 1
         "uint8 pictures [N,H,W,3] at the size that the network looks at."
+        return self.pixels(pictures).div_(255)
+
+    def pixels(self, pictures)->Tensor: # float [N,3,size,size], 0 to 255
+        "uint8 pictures [N,H,W,3] at the size that the network looks at; each pixel's channels side by side."
         x = torch.as_tensor(np.asarray(pictures))
         if x.ndim != 4 or x.shape[-1] != 3 or x.dtype != torch.uint8:
             raise ValueError(f"a judge looks at uint8 pictures [N,H,W,3], these are {x.dtype} {list(x.shape)}")
-        x = x.permute(0, 3, 1, 2).to(device()).float().div_(255)
+        x = x.to(device()).float().permute(0, 3, 1, 2)
         if x.shape[-1] != self.size or x.shape[-2] != self.size:
             x = F.interpolate(x, (self.size,)*2, mode='bilinear', antialias=True, align_corners=False)
-        return x
+        return x.contiguous(memory_format=torch.channels_last)
 
     def normalised(self, x:Tensor)->Tensor: # the same shape; x from 0 to 1
         "Centred and scaled as the training pictures were."
         stat = lambda v: torch.tensor(v, dtype=torch.float32, device=x.device).view(3, 1, 1)
         return x.sub(stat(self.mean)).div_(stat(self.std)).contiguous(memory_format=torch.channels_last)
 
+    @torch.inference_mode()
+    def looker(self): # uint8 pictures [n,H,W,3] -> logits [n,classes]
+        "The quickest way to the logits that this judge has: what is constant is in the weights."
+        net = self.net.to(device()).eval()
+        if self.arch != 'small': return lambda x: net(self.prepare(x))
+        net = folded(net, 255*torch.tensor(self.std))
+        mean = (255*torch.tensor(self.mean, device=device())).repeat(self.size**2)
+        def look(x):
+            x = self.pixels(x)
+            x.permute(0, 2, 3, 1).view(len(x), -1).sub_(mean) # one long row is quicker than many of three channels
+            return net(x)
+        return look
+
     @torch.no_grad()
     def __call__(self, pictures, batch:int=64)->tuple[Tensor, Tensor]: # logits and probabilities, both [N,classes]
         "Look at pictures."
-        net = folded(self.net.to(device()).eval())
-        logits = [net(self.prepare(pictures[i:i+batch])).float().cpu() for i in range(0, len(pictures), batch)]
+        look = self.looker()
+        with torch.inference_mode():
+            logits = [look(pictures[i:i+batch]).float().cpu() for i in range(0, len(pictures), batch)]
         logits = torch.cat(logits) if logits else torch.zeros(0, len(self.classes))
         return logits, (logits / self.temperature).softmax(1)
 
@@ -255,6 +283,8 @@ class Judge:
     def shares(self, labels)->Tensor: # float [N,classes]; a label is a class, or {class: share}
         "Labels as probabilities."
         dicts = [l if isinstance(l, dict) else {l: 1.} for l in labels]
+        if odd := [d for d in dicts if abs(sum(d.values()) - 1) > 1e-3 or min(d.values()) < 0]:
+            raise ValueError(f"the shares {odd[0]} do not make one whole")
         self.targets([c for d in dicts for c in d])
         return torch.tensor([[d.get(c, 0.) for c in self.classes] for d in dicts], dtype=torch.float32)
 
@@ -264,7 +294,7 @@ class Judge:
         crop = lambda x, i, j: x[:, i:x.shape[1] - 2*d + i, j:x.shape[2] - 2*d + j]
         views = (lambda x: x, lambda x: x[:, :, ::-1], lambda x: crop(x, d, d), lambda x: crop(x, 0, 2*d)[:, :, ::-1],
                  lambda x: crop(x, 2*d, 0))
-        parts = [np.asarray(pictures[i:i+batch]) for i in range(0, len(pictures), batch)]
+        parts = [np.asarray(pictures[i:i+batch]) for i in range(0, max(len(pictures), 1), batch)]
         logits = torch.cat([sum(self(v(x).copy())[0] for v in views) / len(views) for x in parts])
         return logits, (logits / self.temperature).softmax(1)
 
@@ -449,11 +479,12 @@ def _stopper(patience):
             if self.kept: self.model.load_state_dict(self.kept)
     return Stop()
 
-# %% ../nbs/09_classifier.ipynb #c495a967
+# %% ../nbs/09_classifier.ipynb #4e3465fa
 def calibrate(logits:Tensor,  # [N,C], of pictures the network was not trained on
               targets:Tensor, # int64 [N], or shares [N,C]
              )->float: # temperature, between 1/20 and 20
     "The temperature that minimises the negative log likelihood."
+    if not len(targets): raise ValueError("no pictures to calibrate with")
     doubt = 1 / (len(targets) + 2) # n pictures without an error do not prove that there never will be one
     if targets.is_floating_point(): targets = targets.double()
     nll = lambda t: F.cross_entropy(logits.double() / np.exp(t), targets, label_smoothing=doubt).item()
@@ -494,7 +525,7 @@ def plot_reliability(rows:list): # of `reliability`
     ax.spines[['top', 'right']].set_visible(False)
     return fig
 
-# %% ../nbs/09_classifier.ipynb #d6fa56dc
+# %% ../nbs/09_classifier.ipynb #4ad8a846
 def _fresh(train, valid, classes, arch, size, pretrained): # an untrained judge, its arguments checked
     for what, (pictures, labels) in (('training', train), ('validation', valid)):
         if len(pictures) != len(labels): raise ValueError(f"{len(pictures)} {what} pictures but {len(labels)} labels")
@@ -505,6 +536,7 @@ def _fresh(train, valid, classes, arch, size, pretrained): # an untrained judge,
     if few := [c for c in classes if count[c] < 2]:
         raise ValueError(f"class {few[0]!r} has fewer than two training pictures: leave it out or add some")
     m, s = mean_std(train[0][i:i+256] for i in range(0, len(train[0]), 256))
+    if not min(s): raise ValueError("all training pictures are of one flat colour: there is nothing to learn in them")
     net = build_net(arch, len(classes), pretrained).to(memory_format=torch.channels_last)
     judge = Judge(net, classes, size or int(train[0][:1].shape[1]), m, s, arch)
     judge.shares(valid[1]) # a label that is not among the classes is found now and not after the training
@@ -530,6 +562,7 @@ def train_judge(train:tuple,             # (pictures, uint8 or `Opened` or `Pack
     "Train a judge of anything that has labels, and calibrate it on the validation pictures."
     from fastai.callback import schedule # noqa: F401  (gives Learner its fit_one_cycle)
     from fastai.torch_core import no_random
+    if min(epochs, batch) < 1 or lr <= 0: raise ValueError(f"{epochs=}, {batch=}, {lr=}: all must be more than nothing")
     stop = [_stopper(patience)] if patience is not None and Patience(patience) else []
     with no_random(seed):
         judge = _fresh(train, valid, classes, arch, size, pretrained)
@@ -703,11 +736,33 @@ def load_likeness(folder)->Likeness:
     d = load_file(file)
     return Likeness(d['centres'].double(), d['inverse'].double(), d['limit'].item())
 
-# %% ../nbs/09_classifier.ipynb #5fe4a5ee
-def _read(files): return np.stack([_rgb(f) for f in files])
-
+# %% ../nbs/09_classifier.ipynb #7f9699fe
 def _rgb(file):
     with Image.open(file) as im: return np.asarray(im if im.mode == 'RGB' else im.convert('RGB'))
+
+def _read(files): # uint8 [N,H,W,3]
+    pictures = [_rgb(f) for f in files]
+    if odd := [i for i, p in enumerate(pictures) if p.shape != pictures[0].shape]:
+        (h, w, _), (first_h, first_w, _) = pictures[odd[0]].shape, pictures[0].shape
+        raise ValueError(f"'{files[odd[0]]}' has {w}x{h} pixels and '{files[0]}' {first_w}x{first_h}: the pictures of "
+                         "a sweep have one size")
+    return np.stack(pictures)
+
+@contextmanager
+def _workers(): # a pool as wide as torch may be; each of its threads computes by itself
+    "Many small pictures are shared out better whole than layer by layer."
+    n = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(n, initializer=torch.set_num_threads, initargs=(1,)) as pool: yield pool, n
+    finally: torch.set_num_threads(n) # a thread that sets its number sets that of later threads, too
+
+def _shared_out(fn, parts): # (part, fn(part)) for each part, in order; only a few are on their way at any time
+    with _workers() as (pool, n):
+        coming = deque()
+        for part in parts:
+            coming.append((part, pool.submit(fn, part)))
+            if len(coming) > n: part, found = coming.popleft(); yield part, found.result()
+        for part, found in coming: yield part, found.result()
 
 def score(sweep,                # a `Sweep`, or the folder of one
           judge:Judge,          # who looks
@@ -719,9 +774,13 @@ def score(sweep,                # a `Sweep`, or the folder of one
     folder = Path(getattr(sweep, 'folder', sweep)); side = folder/'sweep.jsonl'
     if not side.exists(): raise FileNotFoundError(f"no sweep.jsonl in {folder}: that is not the folder of a sweep")
     rows = sweep.rows if hasattr(sweep, 'rows') else read_jsonl(side)
-    for i in progress(range(0, len(rows), batch), 'judging'):
-        part = rows[i:i+batch]; x = _read([folder/r['file'] for r in part])
-        for r, *said in zip(part, *(x.tolist() for x in judge(x))):
+    if odd := [i for i, r in enumerate(rows, 1) if 'file' not in r]:
+        raise ValueError(f"line {odd[0]} of '{side}' names no file: every row of a sweep has one")
+    if batch < 1: raise ValueError(f"batch={batch}: look at one picture at a time or at more")
+    def seen(part): x = _read([f"{folder}/{r['file']}" for r in part]); return x, *judge(x)
+    batches = progress([rows[i:i+batch] for i in range(0, len(rows), batch)], 'judging')
+    for part, (x, *answers) in _shared_out(seen, batches):
+        for r, *said in zip(part, *(a.tolist() for a in answers)):
             logits, probs = (dict(zip(judge.classes, x)) for x in said)
             r[key] = dict(guess=max(logits, key=logits.get), logits=logits, probs=probs)
         if like:
