@@ -8,15 +8,17 @@ __all__ = ['SOURCES', 'PaintedCLIP', 'vocabulary', 'lesson', 'contrast', 'train_
            'frechet', 'fid', 'mmd2', 'kid', 'diversity', 'gram_matrices', 'gram_distance', 'style_similarity',
            'subject_table', 'table_markdown']
 
-# %% ../nbs/10_metrics.ipynb #c5a68625
+# %% ../nbs/10_metrics.ipynb #ae80441c
 import hashlib, re
 from collections.abc import Callable
+from pickle import UnpicklingError
 from dataclasses import asdict, dataclass
 from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from .classifier import augment, bootstrap
@@ -121,7 +123,7 @@ def _signed(pictures): # uint8 [N,H,W,3] -> [N,3,64,64] from -1 to 1
     if x.shape[-2:] != (64, 64): x = F.interpolate(x, (64, 64), mode='bilinear', antialias=True, align_corners=False)
     return x.contiguous(memory_format=torch.channels_last)
 
-# %% ../nbs/10_metrics.ipynb #628427b8
+# %% ../nbs/10_metrics.ipynb #4163990c
 def save_features(net:PaintedCLIP, folder)->Path:
     "Half precision and readable words; what only the training needs is left out."
     folder, skip = Path(folder), ('numbers.', 'sharp', 'num_batches')
@@ -134,11 +136,13 @@ def save_features(net:PaintedCLIP, folder)->Path:
 def load_features(folder=None)->PaintedCLIP: # None: the one that the package carries
     "What `save_features` wrote."
     folder = Path(folder or asset('features'))
+    if not (folder/'features.json').exists():
+        raise FileNotFoundError(f"no features.json in '{folder}': expected a folder that save_features wrote")
     net = PaintedCLIP(**read_json(folder/'features.json'))
     net.load_state_dict({k: v.float() for k, v in load_file(folder/'features.safetensors').items()}, strict=False)
     return net.to(device()).eval()
 
-# %% ../nbs/10_metrics.ipynb #b5b6ba70
+# %% ../nbs/10_metrics.ipynb #7c577f7c
 @dataclass(frozen=True)
 class Extractor:
     "Something that turns pictures into numbers."
@@ -153,8 +157,8 @@ class Extractor:
         return _in_batches(self.embed_batch, pictures, batch)
     def style(self, pictures, batch:int=64)->Tensor: # [N,d]
         "How pictures are painted: its own vector, or the mean and spread of each channel of its maps."
-        if not (self.style_batch or self.maps): raise ValueError(f"{self.name} has no maps to see a style in: "
-                                                                 "take 'painted', 'vgg16' or 'csd'")
+        if not (self.style_batch or self.maps):
+            raise ValueError(f"{self.name} has no maps to see a style in: take extractor('painted') or ('vgg16')")
         return _in_batches(self.style_batch or (lambda x: _manner(self.maps(x))), pictures, batch)
 
 def _manner(maps): return torch.cat([s for m in maps for s in (m.mean((2, 3)), m.flatten(2).std(2))], 1)
@@ -167,7 +171,7 @@ def _in_batches(fn, pictures, batch):
     if not len(x): raise ValueError("no pictures: an empty folder or selection has no features")
     return torch.cat([fn(x[i:i+batch]).float().cpu() for i in range(0, len(x), batch)])
 
-# %% ../nbs/10_metrics.ipynb #af8d1776
+# %% ../nbs/10_metrics.ipynb #105c9883
 SOURCES = dict(painted='(in the package)', clip='openai/clip-vit-base-patch32', dino='facebook/dino-vits16',
                inception='pt_inception-2015-12-05-6726825d.pth', vgg16='vgg16-397923af.pth', timm='(any timm name)')
 
@@ -177,6 +181,8 @@ def extractor(kind:str='painted', # a key of SOURCES
     "A network that looks; `OSError` that says how to get its weights if they are out of reach."
     if kind not in _LOADERS: raise ValueError(f"no extractor {kind!r}: take one of {', '.join(_LOADERS)}")
     try: return _LOADERS[kind](source)
+    except (UnpicklingError, EOFError, SafetensorError) as e:
+        raise ValueError(f"'{source}' holds no weights that {kind!r} could take") from e
     except (OSError, RuntimeError) as e:
         if source and Path(source).exists(): raise
         raise OSError(_ways(kind, source or SOURCES[kind])) from e
@@ -185,6 +191,7 @@ def _ways(kind, source):
     get = {'inception': 'its file from github.com/toshas/torch-fidelity/releases',
            'vgg16': 'its file from download.pytorch.org/models'}
     how = get.get(kind, f'the folder that `hf download {source} --local-dir FOLDER` makes where there is a network')
+    if kind == 'timm': how = f"({source!r}, FILE), a file of this network's weights"
     return (f"the weights of {source} are not in the cache and could not be fetched. Without a network: "
             f"extractor({kind!r}, source=…) with {how}; or extractor('painted'), which needs nothing")
 
@@ -351,7 +358,7 @@ def fid(*, generated, reference, # uint8 [N,H,W,3] and [M,H,W,3]
     sd = float(np.std([frechet(again(a), again(b)) for _ in range(draws)])) if draws > 1 else float('nan')
     return Measured('FID', value, value - 1.96*sd, value + 1.96*sd, len(a), by.name)
 
-# %% ../nbs/10_metrics.ipynb #d8c8678e
+# %% ../nbs/10_metrics.ipynb #efe96e20
 def mmd2(x:np.ndarray, y:np.ndarray, # features [m,d] each
          degree:int=3)->float:
     "Unbiased squared maximum mean discrepancy with the kernel (x·y/d + 1)³."
@@ -365,7 +372,8 @@ def kid(*, generated, reference, by:Extractor,
         seed:int=2020)->Measured:
     "Kernel (Inception) distance: mean over subsets, and where 95 % of the subsets lie."
     a, b = (x.numpy() for x in _features(generated, reference, by))
-    size = subset_size or min(len(a)//2, len(b)//2, 1000)
+    size = min(len(a)//2, len(b)//2, 1000) if subset_size is None else subset_size
+    if subsets < 1: raise ValueError(f"subsets={subsets}: average over one or more")
     if size < 2 or size > min(len(a), len(b)):
         raise ValueError(f"subset_size={size} with {len(a)} generated and {len(b)} reference pictures: "
                          f"take 2 to {min(len(a), len(b))}, or more pictures")
@@ -412,7 +420,7 @@ def style_similarity(*, generated, reference, by:Extractor)->Measured:
     mean = _unit(_unit(by.style(reference)).mean(0, keepdim=True))
     return _mean('style similarity', (_unit(by.style(generated)) @ mean.T)[:, 0], by)
 
-# %% ../nbs/10_metrics.ipynb #5bdf0d77
+# %% ../nbs/10_metrics.ipynb #489cc5e0
 def subject_table(*, generated,   # a `Sweep`: its rows name a prompt for each picture
                   source,         # uint8 [M,H,W,3]: the photographs that the subject was learned from
                   clip:Extractor, dino:Extractor=None,
@@ -437,6 +445,7 @@ def subject_table(*, generated,   # a `Sweep`: its rows name a prompt for each p
 
 def table_markdown(rows:list)->str:
     "Conditions and metrics, a line each."
+    if not rows: raise ValueError("no rows: a table of nothing")
     names = [k for k in rows[0] if not k.endswith((' low', ' high')) and k != 'extractors']
     cell = lambda r, k: f"{r[k]:.3f} ({r[k + ' low']:.3f}–{r[k + ' high']:.3f})" if f'{k} low' in r else str(r[k])
     lines = [names, ['---']*len(names), *([cell(r, k) for k in names] for r in rows)]
