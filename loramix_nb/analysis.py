@@ -201,7 +201,7 @@ def switch(rows:list, a:str, b:str, key:str='judge', draws:int=500,
     k, low, high = out['sharpness']
     return {**out, 'width': [4.394/k, 4.394/high, 4.394/low], 'units': len(M)}
 
-# %% ../nbs/11_analysis.ipynb #68a50222
+# %% ../nbs/11_analysis.ipynb #1d12987d
 def ternary(rows:list, styles:list, key:str='judge',
            )->tuple[np.ndarray, np.ndarray]: # weights [n,3]; probabilities [n, classes]
     "Mean answer for every mix of three styles."
@@ -227,18 +227,18 @@ def plot_ternary(rows:list, styles:list, key:str='judge'):
     for ax, s in zip(axes, styles):
         ramp = LinearSegmentedColormap.from_list(s, ['#ffffff', colour(s, styles)])
         ax.tripcolor(*xy.T, P[:, classes.index(s)], shading='gouraud', cmap=ramp, vmin=0, vmax=1)
-        ax.set_title(f'P({shown(s)})', fontsize=9)
-    named = [colour(c, classes) for c in classes]
-    axes[3].scatter(*xy.T, c=P.argmax(1), cmap=ListedColormap(named), vmin=-.5, vmax=len(classes) - .5, s=110,
-                    marker='h')
-    axes[3].set_title('called', fontsize=9)
-    for ax in axes:
-        ax.plot(*_CORNERS[[0, 1, 2, 0]].T, color='#888', lw=.8)
-        if ax is not axes[3]: ax.plot(*xy.T, '.', color='#0004', ms=3)
-        for c, s in zip(_CORNERS, styles):
-            ax.annotate(shown(s), c, c + [0, -.1 if c[1] == 0 else .05], ha='center', fontsize=7)
-        ax.set(aspect='equal', xlim=(-.15, 1.15), ylim=(-.2, 1.05)); ax.axis('off')
+        ax.plot(*xy.T, '.', color='#0004', ms=3)
+    named = ListedColormap([colour(c, classes) for c in classes])
+    axes[3].scatter(*xy.T, c=P.argmax(1), cmap=named, vmin=-.5, vmax=len(classes) - .5, s=110, marker='h')
+    for ax, title in zip(axes, [*(f'P({shown(s)})' for s in styles), 'called']): _triangle(ax, styles, title)
     return fig
+
+def _triangle(ax, styles, title): # its outline, and what the corners are
+    ax.plot(*_CORNERS[[0, 1, 2, 0]].T, color='#888', lw=.8)
+    for c, s in zip(_CORNERS, styles):
+        ax.annotate(shown(s), c, c + [0, -.1 if c[1] == 0 else .05], ha='center', fontsize=7)
+    ax.set(aspect='equal', xlim=(-.15, 1.15), ylim=(-.2, 1.05)); ax.axis('off')
+    ax.set_title(title, fontsize=9)
 
 # %% ../nbs/11_analysis.ipynb #729590fa
 def content_against_style(rows:list, subjects:dict, # a sweep that judge and recogniser have scored; prompt -> subject
@@ -345,7 +345,7 @@ def _sized(im, size): # small pictures are shown with their pixels, large ones a
     how = Image.Resampling.NEAREST if im.width <= size else Image.Resampling.LANCZOS
     return im.convert('RGB').resize((size, round(size*im.height/im.width)), how)
 
-# %% ../nbs/11_analysis.ipynb #19694d02
+# %% ../nbs/11_analysis.ipynb #e0927f50
 def scene_of(prompt:str, # as the painter captions: 'A painting of a cat in a red … by the sea at night'
              seed:int=0):  # another seed, another scene with these words; a painter's `Scene`
     "A scene that is told in these words; `ValueError` if the painter could not have said them."
@@ -362,6 +362,8 @@ def truth(prompts:list, weights:dict, # era (or 'plain') -> share
           seeds=(0,), size:int=64, pipe=None, # whose VAE the pictures are sent through; None: crisp
          )->np.ndarray: # uint8 [prompts·seeds, size, size, 3]
     "What the painter makes of prompts in the style at these weights."
+    if odd := [s for s in weights if s not in ERAS and s != 'plain']:
+        raise ValueError(f"the painter has no era {odd[0]!r}: there are {', '.join(ERAS)}, and plain")
     style = blend([PLAIN if s == 'plain' else ERAS[s] for s in weights], list(weights.values()))
     at = [(p, 1000*i + s) for i, p in enumerate(prompts) for s in seeds]
     x = np.stack([paint(scene_of(p, s), style, size=size, seed=s) for p, s in at])
@@ -396,7 +398,7 @@ def make_ruler(a:str, b:str, prompts:list, by:Extractor, pipe=None, seeds=(0, 1)
     if pipe is not None: x = round_trip(pipe, x, jitter=0)
     return Ruler(a, b, αs, by.style(x).numpy().reshape(n, -1, by.style(x[:1]).shape[1]).mean(1), by.name)
 
-# %% ../nbs/11_analysis.ipynb #c2954544
+# %% ../nbs/11_analysis.ipynb #b58a3ede
 def compare_methods(pipe, a:Lora, b:Lora,      # the LoRAs of two eras, named after them
                     methods:dict,              # label -> (method, params) as in a `Recipe`
                     prompts:list, seeds:list,  # every prompt with its own seed
@@ -422,6 +424,7 @@ def compare_methods(pipe, a:Lora, b:Lora,      # the LoRAs of two eras, named af
 
 def method_table(rows:list)->list[dict]: # method, n, and mean, low, high of each figure; the smallest gap first
     "One line per method over all pairs, alphas and trainings, with bootstrap intervals."
+    if not rows: raise ValueError("no rows of compare_methods: a table of nothing")
     found = defaultdict(list)
     for r in rows: found[r['method']].append(r)
     figures = {'gap': lambda r: r['gap'], 'off': lambda r: r['off'],
@@ -432,7 +435,7 @@ def method_table(rows:list)->list[dict]: # method, n, and mean, low, high of eac
              for m, rs in found.items()]
     return sorted(table, key=lambda t: t['gap']['mean'])
 
-# %% ../nbs/11_analysis.ipynb #ab890ed9
+# %% ../nbs/11_analysis.ipynb #d33f0815
 def pool_member(pipe, home,    # a base; the pool's folder
                 style:str,     # an era; 'a+b' learns from the paintings of two, 'a~b' from paintings halfway between
                 seed:int,      # of the paintings and of the training
@@ -440,6 +443,8 @@ def pool_member(pipe, home,    # a base; the pool's folder
                 paintings:int=240, # of each style
                )->Lora: # named after its style
     "A LoRA of a pool, trained if it is not there yet."
+    if odd := [s for s in re.split('[+~]', style) if s not in ERAS]:
+        raise ValueError(f"the painter has no era {odd[0]!r}: there are {', '.join(ERAS)}")
     file = Path(home)/'loras'/f'{style}-r{rank}-n{steps}-s{seed}.safetensors'
     if not file.exists():
         cfg = replace(PRESETS['tiny_cpu'], style=style, rank=rank, steps=steps, seed=seed)
@@ -664,10 +669,15 @@ def _pair_section(x, c):
             f'<div class="plot">{svg(plot_curves([c], 2.2))}</div></div>'
             f'{_grid(x, c.a, c.b)}</section>')
 
-# %% ../nbs/11_analysis.ipynb #fb6f527f
+# %% ../nbs/11_analysis.ipynb #43ffda50
+def _map(x): # of the triangle, if enough of its inside was painted for a map not to be a guess
+    inside = {tuple(parts(r).items()) for r in x.rows if len(parts(r)) == 3}
+    if len(x.styles) != 3 or len(inside) < 3: return ''
+    return f'<div class="plot full">{svg(plot_ternary(x.rows, x.styles))}</div>'
+
 def _three_section(x):
     if not x.figures['details']['three']: return ''
-    out = '<h2>Three at once</h2><p>All the LoRAs in one picture, their changes added with these weights.</p>'
+    out = f'<h2>Three at once</h2><p>All the LoRAs in one picture, their changes added with these weights.</p>{_map(x)}'
     for m in x.figures['details']['three']:
         said = ', '.join(f'{shown(k)} {p:.2f}' for k, p in m['probs'].items() if p >= .005)
         cells = x.cells(lambda r: parts(r) == m['weights'])[:10]
@@ -775,7 +785,7 @@ def _provenance(info, f, steps):
             f'{pre({k: info[k] for k in ("config", "versions")})}</details>'
             f'<details><summary>Every figure, as in report.json</summary>{pre(f)}</details></section>')
 
-# %% ../nbs/11_analysis.ipynb #98be05be
+# %% ../nbs/11_analysis.ipynb #12926f1b
 def _head(x):
     first, n = shown(x.styles[0]), len(x.styles)
     return (f'<h1>{first[0].upper() + first[1:]} to {shown(x.styles[-1])}, and what lies between</h1>'
@@ -806,7 +816,11 @@ def report_html(run,                # a `Run`; or any object with `.folder` and 
                 seed:int=None,      # which noise the grids show; None: the first
                )->Path: # report.html in the run's folder
     "One page that shows what a run found, with every picture inside it."
-    folder, f = Path(run.folder), read_json(Path(run.folder)/'report.json')
+    folder = Path(run.folder)
+    if lost := [p for p in ('report.json', 'sweep/sweep.jsonl') if not (folder/p).exists()]:
+        raise FileNotFoundError(f"no {lost[0]} in '{folder}': a report needs a scored sweep and write_json(run/"
+                                "'report.json', figures(rows, styles))")
+    f = read_json(folder/'report.json')
     rows, styles = read_jsonl(folder/'sweep'/'sweep.jsonl'), list(f['pure_accuracy'])
     asked = list(dict.fromkeys(r['prompt'] for r in rows))[:prompts]
     x = Shown(rows, folder/'sweep', styles, asked, rows[0]['seed'] if seed is None else seed, f)
