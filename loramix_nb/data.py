@@ -98,7 +98,7 @@ def square(picture:Image.Image, # of any shape
     "The middle of a picture as a square: resized to fit, then cropped, never squashed."
     return ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
 
-# %% ../nbs/02_data.ipynb #07f81806
+# %% ../nbs/02_data.ipynb #3fc261ce
 def read_name(name:str, # a file name without its suffix
              )->dict: # artist, title, year
     "The label in a file name: `artist_title-year`, each part optional."
@@ -109,7 +109,8 @@ def read_name(name:str, # a file name without its suffix
     if m := re.fullmatch(r'(.*?)[-_ (]*(1\d{3}|20\d\d)\)?([-_ ]\d{1,4})?( ?\(\d+\))?', title): title = m[1]
     words = re.sub(r'\(\d+\)$', '', title).replace('-', ' ').replace('_', ' ').split()
     if m and words and words[-1] in ('c', 'ca', 'circa', 'about'): words.pop()
-    return {'artist': ' '.join(artist.replace('-', ' ').split()), 'title': ' '.join(words), 'year': int(m[2]) if m else None}
+    artist = ' '.join(artist.replace('-', ' ').split())
+    return {'artist': artist, 'title': ' '.join(words), 'year': int(m[2]) if m else None}
 
 # %% ../nbs/02_data.ipynb #0da17c96
 @dataclass
@@ -485,7 +486,7 @@ def edit_captions(self:Paintings, captions:dict, # {file name, or path inside th
     write_jsonl(self.root/EDITS, rows.values())
     return self
 
-# %% ../nbs/02_data.ipynb #214895a8
+# %% ../nbs/02_data.ipynb #c2c99ee6
 @patch
 def report(self:Paintings)->dict: # 'paintings', 'styles' {style: {split: n}}, 'sides' [min, median, max], …
     "What a collection holds, in numbers; of look-alikes and unusual files also which."
@@ -507,7 +508,8 @@ def _remarks(paintings, r): # [(title, [(path, what is to be said about it)])]
 @patch
 def _repr_markdown_(self:Paintings):
     r, splits = self.report(), [k for k in ('train', 'val', 'test') if any(p.split == k for p in self)]
-    rows = [[s.replace('_', ' ').replace('|', '/'), *(str(n.get(k, 0)) for k in splits)] for s, n in r['styles'].items()]
+    shown = lambda style: style.replace('_', ' ').replace('|', '/')
+    rows = [[shown(s), *(str(n.get(k, 0)) for k in splits)] for s, n in r['styles'].items()]
     table = '\n'.join(f"| {' | '.join(row)} |" for row in [['style', *splits], ['---', *['---:']*len(splits)], *rows])
     out = f"**{len(self)} paintings**, shorter side {r['sides'][0]} to {r['sides'][2]} pixels\n\n{table}"
     for title, files in _remarks(self, r):
