@@ -589,7 +589,7 @@ def suggest(rows:list, # measured
     else: best = max(points, key=lambda p: 2*p['kept']*p['style']/max(p['kept'] + p['style'], 1e-9))
     return {k: best[k] for k in HOW}
 
-# %% ../nbs/08_transfer.ipynb #3910ba46
+# %% ../nbs/08_transfer.ipynb #50e1f496
 def plot_trade_off(rows:list, # measured
                    kept:str='edges', ax=None): # the axes
     "Photo against style, a line for each of the scales, strength along it; the knee is ringed."
@@ -602,8 +602,9 @@ def plot_trade_off(rows:list, # measured
         ax.plot([p['style'] for p in ps], [p['kept'] for p in ps], 'o-', ms=3, lw=1, label=name)
     (knee,) = (p for p in trade_off(rows, kept) if {k: p[k] for k in HOW} == suggest(rows, kept=kept))
     ax.plot(knee['style'], knee['kept'], 'o', ms=12, mfc='none', mec='k') # the ring
-    at = knee['style'], knee['kept']
-    ax.annotate(f"strength {knee['strength']:g}", at, xytext=(8, 8), textcoords='offset points')
+    at, left = (knee['style'], knee['kept']), knee['style'] < np.mean(ax.get_xlim()) # words go where there is room
+    ax.annotate(f"strength {knee['strength']:g}", at, xytext=(8 if left else -8, 8), textcoords='offset points',
+                ha='left' if left else 'right')
     ax.set(xlabel='style (probability)', ylabel=f'photo ({kept})'); ax.legend(frameon=False, fontsize=7)
     return ax
 
