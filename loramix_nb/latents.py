@@ -9,14 +9,14 @@ __all__ = ['encoding_dtype', 'prepared', 'encode', 'to_latents', 'decode', 'psnr
            'native_size', 'refuse_another', 'plan_shards', 'carried', 'take_out', 'precompute', 'fitting_precision',
            'Shards', 'Loader', 'vae_report']
 
-# %% ../nbs/03_latents.ipynb #1201aa17
+# %% ../nbs/03_latents.ipynb #7956a0d5
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from io import BytesIO
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from threading import Lock
 from urllib.request import urlopen
@@ -473,7 +473,7 @@ def take_out(file:Path, gone:set): # of keys
                 if m.name.split('.')[0] not in gone: new.addfile(m, old.extractfile(m))
     _write_keys(file, file.stat().st_size, keys)
 
-# %% ../nbs/03_latents.ipynb #56998d9b
+# %% ../nbs/03_latents.ipynb #a8c30da5
 def _claim(out, pipe, size, made):
     "Make the folder this base's, or refuse."
     if (out/'index.json').exists():
@@ -513,8 +513,8 @@ def precompute(paintings:list, # `Paintings`
     _check(paintings, pipe, size)
     with alone_in(out, f"-{rank or ''}"): return _precomputed(**locals())
 
-def _precomputed(paintings, pipe, out, size, batch, per_shard, rank, world, buckets, crop, flip, precision, workers, seed,
-                 sample):
+def _precomputed(paintings, pipe, out, size, batch, per_shard, rank, world, buckets, crop, flip, precision, workers,
+                 seed, sample):
     views = views_of(paintings, size, buckets, crop, flip, seed, max(size//8, pipe.vae_scale_factor))
     precision = fitting_precision(pipe.vae, precision)
     made = dict(buckets=buckets, crop=crop, flip=flip, seed=seed, precision=precision, sample=sample)
@@ -563,7 +563,7 @@ def _check(paintings, pipe, size): # before anything is computed
     for t in filter(None, (pipe.tokenizer, getattr(pipe, 'tokenizer_2', None))):
         warn_if_too_long([p.caption for p in paintings], t)
 
-# %% ../nbs/03_latents.ipynb #1e7a48d0
+# %% ../nbs/03_latents.ipynb #a47b348d
 def _at(folder, name): # where a file of a folder is
     return str(folder).replace('{}', name) if '{}' in str(folder) else f'{folder}/{name}'
 
@@ -573,7 +573,7 @@ def _open(file): # on this disk, or anywhere
         with subprocess.Popen(str(file)[5:], shell=True, stdout=subprocess.PIPE) as process: yield process.stdout
         if process.returncode: raise OSError(f"'{file}' ended with {process.returncode}")
     else:
-        with urlopen(file) if '://' in str(file) else open(file, 'rb') as f: yield f
+        with urlopen(file, timeout=60) if '://' in str(file) else open(file, 'rb') as f: yield f
 
 def _parsed(text, where): # what index.json says, once it is sure that it says what we look for
     with reading(where):
@@ -594,9 +594,9 @@ class Shards:
         self.folder, self.memory = str(folder).rstrip('/') if self.far else Path(folder), {}
         try:
             with _open(_at(self.folder, 'index.json')) as f: text = f.read()
-        except OSError:
-            raise FileNotFoundError(f"no shards in '{folder}': "
-                                    f"precompute(paintings, pipe, '{folder}') makes them") from None
+        except OSError as e:
+            way = str(e) if self.far else f"precompute(paintings, pipe, '{folder}') makes them"
+            raise FileNotFoundError(f"no shards in '{folder}': {way}") from None
         self.index = _parsed(text, f'{folder}/index.json')
         if odd := [f for s in self.index['shards'].values() for f in s if not re.fullmatch(r'[\w-]+\.tar', f)]:
             raise ValueError(f"index.json in '{folder}' names a file '{odd[0]}', which is no name of a shard")
@@ -615,11 +615,13 @@ class Shards:
         with reading(file), _open(file) as f, np.load(BytesIO(f.read())) as z:
             return {k: torch.from_numpy(z[k]).float() for k in z.files}
 
-    def urls(self, split:str='train')->list: # of paths
-        "The shards of a split."
+    def files(self, split:str='train')->dict: # path -> number of samples
+        "The shards of a split, and how much is in them."
         if split not in self.index['shards']:
             raise ValueError(f"no '{split}' paintings in '{self.folder}': it has {', '.join(self.index['shards'])}")
-        return [_at(self.folder, f) for f in self.index['shards'][split]]
+        return {_at(self.folder, f): n for f, n in self.index['shards'][split].items()}
+
+    def urls(self, split:str='train')->list: return list(self.files(split)) # of paths
 
     def check(self, pipe, size:int=None, paintings=None): # nothing, or a `ValueError`
         "Refuse a base, a size, or a list of paintings and captions, that these shards were not made with."
@@ -632,7 +634,7 @@ class Shards:
             raise ValueError(f"the shards in '{self.folder}' were made with other pictures or captions than this list "
                              f"of {len(paintings)}: call precompute with it, it does what has changed")
 
-# %% ../nbs/03_latents.ipynb #cee9b950
+# %% ../nbs/03_latents.ipynb #32e08398
 def _read(file): # yields {suffix: bytes} per sample
     with reading(file), _open(file) as f, tarfile.open(fileobj=f, mode='r|') as tar: # as it comes over a wire
         sample, key = {}, None
@@ -641,6 +643,19 @@ def _read(file): # yields {suffix: bytes} per sample
             if k != key and sample: yield sample; sample = {}
             sample[suffix], key = tar.extractfile(m).read(), k
         if sample: yield sample
+
+def _all_there(samples, file, n): # a tar that was cut off between two members looks like a shorter one
+    found = 0
+    for found, s in enumerate(samples, 1): yield s
+    if found != n: raise ValueError(f"'{file}' holds {found} samples and index.json says {n}: it was not copied to its "
+                                    "end, or belongs to another index; copy it again, or call precompute again")
+
+def _read_all(files): # a list, or {file: samples in it}
+    for file in files: yield from _all_there(_read(file), file, files[file]) if isinstance(files, dict) else _read(file)
+
+def _counted(samples, counts): # the same, for samples of WebDataset
+    for file, of_file in groupby(samples, lambda s: s['__url__']):
+        yield from _all_there(of_file, file, counts.get(file))
 
 def _arrays(sample): # bytes -> {'mean', 'logvar', 'text', ...} float32 and 'rows'
     with reading(f"sample {sample.get('__key__', '')} of a shard"):
@@ -665,14 +680,14 @@ def load(self:Shards, split:str='train', # or 'val'
         raise ValueError(f"no paintings of {', '.join(sorted(unknown))} here: take {', '.join(self.styles)}")
     def asked(row): return row['style'] in wanted and (not shape or row['sizes'][:3:-1] == list(shape))
     with reading(self.folder):
-        found = [_arrays(s) for f in self.urls(split) for s in _read(f) if asked(json.loads(s['json']))]
+        found = [_arrays(s) for s in _read_all(self.files(split)) if asked(json.loads(s['json']))]
     if not found: raise ValueError(f"no '{split}' paintings of {', '.join(sorted(wanted))} in '{self.folder}'")
     if len({tuple(s['mean'].shape) for s in found}) > 1:
         raise ValueError(f"the '{split}' paintings have shapes {', '.join(self.index['shapes'][split])}: "
                          "load one of them, shape=(width, height), or go through loader(), whose batches have one each")
     with reading(self.folder): return _stack(sorted(found, key=lambda s: s['rows']['key']))
 
-# %% ../nbs/03_latents.ipynb #a546e16a
+# %% ../nbs/03_latents.ipynb #fd65852f
 def _batches(samples, batch): # of one shape each; the last one of each shape may be smaller
     waiting = {}
     for s in samples:
@@ -683,7 +698,8 @@ def _batches(samples, batch): # of one shape each; the last one of each shape ma
 
 class Loader:
     "Batches from shards; each time it is gone through is an epoch, in an order of its own."
-    def __init__(self, urls:list, batch:int=16, seed:int=0, workers:int=0, buffer:int=1000,
+    def __init__(self, urls, # a list of addresses, or {address: samples in it}: then it is seen that all are there
+                 batch:int=16, seed:int=0, workers:int=0, buffer:int=1000,
                  kept:list=None, # where a split that is kept in memory is, or will be
                  **kw):
         self.urls, self.batch, self.seed, self.workers, self.buffer, self.epoch = urls, batch, seed, workers, buffer, 0
@@ -695,7 +711,7 @@ class Loader:
 
     def _from_memory(self, luck):
         from webdataset.utils import pytorch_worker_info
-        if not self.kept: self.kept += [s for url in self.urls for s in _read(url)]
+        if not self.kept: self.kept += _read_all(self.urls)
         rank, world, *_ = pytorch_worker_info()
         order = np.random.default_rng(luck).permutation(len(self.kept))[rank::world]
         return _batches((_arrays(self.kept[i]) for i in order), self.batch)
@@ -703,11 +719,14 @@ class Loader:
     def _from_shards(self, luck):
         import webdataset as wds
         if not shutil.which('curl'): # what WebDataset opens addresses with
-            for scheme in ('http', 'https'): wds.gopen.gopen_schemes[scheme] = lambda url, *_, **__: urlopen(url)
+            opened = lambda url, *_, **__: urlopen(url, timeout=60)
+            wds.gopen.gopen_schemes.update(http=opened, https=opened)
         if folder := self.kw.get('cache_dir'): Path(folder).mkdir(parents=True, exist_ok=True)
         how = dict(shardshuffle=len(self.urls), detshuffle=True, seed=luck, empty_check=False,
                    nodesplitter=wds.split_by_node, workersplitter=wds.split_by_worker)
-        stream = wds.WebDataset(self.urls, **{**how, **self.kw})
+        stream = wds.WebDataset(list(self.urls), **{**how, **self.kw})
+        if isinstance(self.urls, dict) and not {'handler', 'resampled'} & self.kw.keys():
+            stream = stream.compose(partial(_counted, counts=self.urls))
         stream = stream.compose(wds.detshuffle(self.buffer, seed=luck)).map(_arrays_of)
         stream = stream.compose(partial(_batches, batch=self.batch))
         return iter(wds.WebLoader(stream, batch_size=None, num_workers=self.workers))
@@ -726,7 +745,7 @@ def loader(self:Shards, split:str='train', # or 'val'
     "A stream of batches over a split."
     size = self.index.get('bytes', {}).get(split, math.inf)
     kept = self.memory.setdefault(split, []) if not kw and size <= memory*1e6 else None
-    return Loader(self.urls(split), batch, seed, workers, buffer, kept, **kw)
+    return Loader(self.files(split), batch, seed, workers, buffer, kept, **kw)
 
 # %% ../nbs/03_latents.ipynb #e28884c6
 @torch.no_grad()
