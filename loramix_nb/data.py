@@ -523,12 +523,13 @@ def _repr_markdown_(self:Paintings):
 def __repr__(self:Paintings):
     return f'Paintings({len(self)} of {len(self.styles)} styles, {len(self.problems)} problems)'
 
-# %% ../nbs/02_data.ipynb #29a4e282
+# %% ../nbs/02_data.ipynb #f3edf2e8
 @patch
 def show(self:Paintings, n:int=8, # pictures per style
          size:int=80, # pixels of each
         )->Image.Image:
     "A few paintings of every style, drawn by lot."
+    n = min(n, max(Counter(p.style for p in self).values(), default=1))
     sheet = Image.new('RGB', (n*size, len(self.styles)*(size + 16)), 'white')
     for r, style in enumerate(self.styles):
         top, row = r*(size + 16), sorted((p for p in self if p.style == style), key=lot)
