@@ -1,4 +1,4 @@
-"""The widgets in a real browser: Voila for all of them, JupyterLab and Notebook 7 for a few. `python .ci/browser.py [RUNS]`
+"""The widgets in a real browser: all of them in Voila, one in JupyterLab and Notebook 7. `python .ci/browser.py [RUNS]`
 
 Each control is moved by mouse and by keyboard, and each picture compared, pixel by pixel, with what the plain function
 paints in this process. Needs chromium: `apt-get install -y chromium`, or CHROMIUM=/path/to/it."""
@@ -72,7 +72,8 @@ class Reference:
 
 # ---- the servers
 
-VOILA = "voila", str(TOP/"nbs"/"app"), "--Voila.ip=127.0.0.1", "--VoilaConfiguration.file_allowlist=(?!)" # as `make app`
+# As `make app` starts it.
+VOILA = "voila", str(TOP/"nbs"/"app"), "--Voila.ip=127.0.0.1", "--VoilaConfiguration.file_allowlist=(?!)"
 
 def free_port():
     with socket.socket() as s:
@@ -84,10 +85,12 @@ def free_port():
 def server(tmp, *command):
     "A Jupyter server on 127.0.0.1, with a token and a configuration of its own: (address, port, token)."
     port, token = free_port(), secrets.token_urlsafe(16)
-    env = {**SERVERS, "LORAMIX_RUNS": str(tmp/"runs"), "JUPYTER_CONFIG_DIR": str(tmp/"config"), "IPYTHONDIR": str(tmp/"ipython"),
-           "JUPYTER_RUNTIME_DIR": str(tmp/"runtime"), "JUPYTER_DATA_DIR": str(tmp/"data")}
+    env = {**SERVERS, "LORAMIX_RUNS": str(tmp/"runs"), "IPYTHONDIR": str(tmp/"ipython"),
+           **{f"JUPYTER_{k.upper()}_DIR": str(tmp/k) for k in ("config", "runtime", "data")}}
+    app = "Voila" if "voila" in command else "IdentityProvider"
+    command = *command, "--no-browser", f"--port={port}", f"--{app}.token={token}"
     with open(tmp/"server.log", "w") as log:
-        p = subprocess.Popen([sys.executable, "-m", *command, "--no-browser", f"--port={port}", f"--{'Voila' if 'voila' in command else 'IdentityProvider'}.token={token}"], env=env, stdout=log, stderr=log)
+        p = subprocess.Popen([sys.executable, "-m", *command], env=env, stdout=log, stderr=log)
         try:
             for _ in range(600):
                 with socket.socket() as s:
@@ -114,13 +117,15 @@ class Screen:
 
     def until(self, test, *args):
         "Wait for a condition on the widget's element, in JavaScript."
-        self.page.wait_for_function(f"([box, args]) => ({test})(box, ...args)", arg=[self.box.element_handle(), args], timeout=SLOW)
+        self.page.wait_for_function(f"([box, args]) => ({test})(box, ...args)", timeout=SLOW,
+                                    arg=[self.box.element_handle(), args])
 
     def shows(self, expected, what, slack=0):
         "Wait for this full picture; then compare the pixels that the browser decoded with it."
         expected = np.asarray(expected)
         if not slack: # the mark is the hash of the pixels, so that waiting for it is waiting for the picture
-            self.until("(box, m) => { const d = box.querySelector('figure img.lm-picture').dataset; return d.mark === m && d.stage === 'full' }", mark(expected))
+            self.until("""(box, m) => { const d = box.querySelector('figure img.lm-picture').dataset
+                return d.mark === m && d.stage === 'full' }""", mark(expected))
         else: self.until("(box) => box.querySelector('figure img.lm-picture').dataset.stage === 'full'")
         seen = pixels(self.img)
         off = np.abs(seen.astype(int) - expected).max() if seen.shape == expected.shape else 255
@@ -135,14 +140,16 @@ class Screen:
                 .observe(img, {attributeFilter: ['data-shown']}) }""", self.box.element_handle())
         old = self.img.get_attribute("data-mark")
         act()
-        self.page.wait_for_function("old => lmlog.seen.some(s => s.stage === 'full' && s.mark !== old)", arg=old, timeout=SLOW)
+        self.page.wait_for_function("old => lmlog.seen.some(s => s.stage === 'full' && s.mark !== old)", arg=old,
+                                    timeout=SLOW)
         seen = [s for s in self.page.evaluate("lmlog.seen") if s["mark"] != old]
         return seen[0]["ms"], next(s["ms"] for s in seen if s["stage"] == "full"), seen[0]["stage"]
 
 
 def pixels(img):
     "What the browser made of a picture, uint8 [H, W, 3]."
-    data = img.evaluate("""img => { const c = document.createElement('canvas'); c.width = img.naturalWidth; c.height = img.naturalHeight
+    data = img.evaluate("""img => { const c = document.createElement('canvas')
+        c.width = img.naturalWidth; c.height = img.naturalHeight
         const x = c.getContext('2d'); x.drawImage(img, 0, 0); return c.toDataURL('image/png').split(',')[1] }""")
     return np.asarray(Image.open(io.BytesIO(b64decode(data))).convert("RGB"))
 
@@ -150,7 +157,8 @@ def pixels(img):
 def places(box):
     "Where the parts of a widget are, seen from its corner: what must not jump."
     return box.evaluate("""box => { const at = e => e.getBoundingClientRect(), o = at(box)
-        return ['.lm-buttons', '.lm-code', 'figure', '.lm-control'].map(s => at(box.querySelector(s))).map(r => [r.x - o.x, r.y - o.y, r.width, r.height].map(Math.round)) }""")
+        return ['.lm-buttons', '.lm-code', 'figure', '.lm-control'].map(s => at(box.querySelector(s)))
+            .map(r => [r.x - o.x, r.y - o.y, r.width, r.height].map(Math.round)) }""")
 
 
 # ---- the checks
@@ -166,7 +174,7 @@ def alpha(page, ref):
     bar.focus()
     TIMES["fresh"] = [w.timed(lambda: bar.press("ArrowLeft")) for _ in range(2)] # .75, .7
     w.shows(at(.7), "after two keys")
-    TIMES["cached"] = [w.timed(lambda k=k: bar.press(k)) for k in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowRight")]
+    TIMES["cached"] = [w.timed(lambda k=k: bar.press(f"Arrow{k}")) for k in ("Right", "Right", "Left", "Left", "Right")]
     w.shows(at(.75), "on the way back")
     assert all(stage == "full" for _, _, stage in TIMES["cached"]), TIMES["cached"]
     bar.press("Home")
@@ -267,13 +275,16 @@ def sweep(page, ref):
     w.box.locator("select[data-column=seed]").select_option("4")
     w.until("box => box.querySelectorAll('.lm-thumbs button').length === 3")
     buttons = w.box.locator(".lm-thumbs button")
-    for act, what in ((buttons.nth(1).click, "a click"), (lambda: page.keyboard.press("ArrowRight"), "→"), (lambda: page.keyboard.press("Home"), "Home")):
+    acts = {"a click": buttons.nth(1).click, "→": lambda: page.keyboard.press("ArrowRight"),
+            "Home": lambda: page.keyboard.press("Home")}
+    for what, act in acts.items():
         old = w.img.get_attribute("data-mark")
         act()
         w.until("(box, old) => box.querySelector('figure img').dataset.mark !== old", old)
         chosen = w.box.locator(".lm-thumbs button[aria-selected=true]")
         assert chosen.count() == 1 and "seed" not in chosen.get_attribute("title")
-        w.until("box => box.querySelector('figure img').dataset.mark === box.querySelector('[aria-selected=true] img').dataset.mark")
+        w.until("""box => box.querySelector('figure img').dataset.mark ===
+            box.querySelector('[aria-selected=true] img').dataset.mark""")
         w.shows(ref.run(w.code.text_content()), what, slack=1) # painted in a batch there, alone here
     w.box.locator("select[data-column=seed]").select_option("")
     w.until("box => box.querySelector('.lm-note').textContent === '6 of 6 pictures'")
@@ -283,7 +294,8 @@ def survey(page, ref, runs):
     "Survey: every key and button; what is on the disk is what was answered."
     w, votes = Screen(page, "survey"), runs/"gallery"/"votes.sqlite"
     def answers():
-        with sqlite3.connect(f"file:{votes}?mode=ro", uri=True) as db: return [a for a, in db.execute("select answer from votes order by id")]
+        with sqlite3.connect(f"file:{votes}?mode=ro", uri=True) as db:
+            return [a for a, in db.execute("select answer from votes order by id")]
     def act(do, done):
         do()
         w.until("(box, n) => box.dataset.done === n", str(done))
@@ -306,7 +318,9 @@ def pool(page, ref):
     "PoolBrowser: select, mix, rename, undo, take in a file, refuse what is wrong."
     w = Screen(page, "pool")
     card = lambda name: w.box.locator(f".lm-cards button[data-name='{name}']")
-    def has(*names): w.until("(box, ...names) => [...box.querySelectorAll('.lm-cards button')].map(b => b.dataset.name).join() === names.join()", *names)
+    def has(*names):
+        w.until("""(box, ...names) => [...box.querySelectorAll('.lm-cards button')].map(b => b.dataset.name).join()
+            === names.join()""", *names)
     def paints(name, picture):
         w.until("(box, n) => box.querySelector(`[data-name='${n}'] img`).dataset.mark", name)
         off = np.abs(pixels(card(name).locator("img")).astype(int) - picture).max()
@@ -356,12 +370,14 @@ def pool(page, ref):
 def transfer(page, ref):
     "TransferBoard: photo, faders and keys."
     w = Screen(page, "transfer")
-    photos = {k: Image.fromarray(ref.plain(p)) for k, p in (("boat", "a red boat on the sea"), ("cat", "a black cat in a room"))}
+    things = {"boat": "a red boat on the sea", "cat": "a black cat in a room"}
+    photos = {k: Image.fromarray(ref.plain(p)) for k, p in things.items()}
     w.until("box => box.querySelector('figure img.lm-picture').dataset.stage === 'full'")
     run = lambda: ref.run(w.code.text_content(), photos=photos)
     w.shows(run(), "at the start")
     w.box.locator(".lm-photo").select_option("cat")
-    w.until("box => box.querySelector('.lm-before').alt === 'the photo cat' && box.querySelector('.lm-code').textContent.includes(\"photos['cat']\")")
+    w.until("""box => box.querySelector('.lm-before').alt === 'the photo cat' &&
+        box.querySelector('.lm-code').textContent.includes("photos['cat']")""")
     w.shows(run(), "with the other photo")
     strength = w.box.locator(".lm-keep-0")
     strength.focus()
@@ -380,25 +396,32 @@ def nothing_outside(address, port, token, tmp):
     (TOP/"nbs"/"app"/".secret.png").write_bytes(b"nobody should see this")
     def get(path, with_token=True):
         c = HTTPConnection("127.0.0.1", port, timeout=60)
-        c.request("GET", path, headers={"Authorization": f"token {token}"} if with_token else {}) # sent as it is written
+        # The path is sent as it is written here.
+        c.request("GET", path, headers={"Authorization": f"token {token}"} if with_token else {})
         r = c.getresponse()
         return r.status, r.read()
     try:
-        for path in ("/", "/voila/render/studio.ipynb"): assert get(path, False)[0] in (302, 401, 403), f"{path} needs no token"
+        for path in ("/", "/voila/render/studio.ipynb"):
+            assert get(path, False)[0] in (302, 401, 403), f"{path} needs no token"
         ups = ("../", "..%2f", "%2e%2e/", "%2e%2e%2f", "..%252f", "..\\", "..%5c", "....//", "%c0%ae%c0%ae/")
-        files = [f"{u*n}{f}" for u in ups for n in (1, 3, 6) for f in ("README.md", "etc/passwd", "nbs/images/hero.png")]
-        inside = ["studio.ipynb", ".secret.png", "%2esecret.png", "./.secret.png", "runs/studio", "/etc/passwd", "%2fetc%2fpasswd"]
-        for root in ("/voila/files/", "/voila/static/", "/static/", "/voila/templates/lab/static/", "/files/", "/voila/render/", "/voila/tree/", "/api/contents/"):
-            for f in files + inside:
-                if root in ("/voila/render/", "/voila/tree/") and f in ("studio.ipynb",): continue # the page itself
+        goals = "README.md", "etc/passwd", "nbs/images/hero.png"
+        files = [f"{u*n}{f}" for u in ups for n in (1, 3, 6) for f in goals]
+        files += ["studio.ipynb", ".secret.png", "%2esecret.png", "./.secret.png", "runs/studio", "/etc/passwd",
+                  "%2fetc%2fpasswd"]
+        pages = "/voila/render/", "/voila/tree/"
+        secrets_of = b"root:x:", b"nobody should see", b"# loramix_nb", b"\x89PNG", b'"nbformat"'
+        for root in (*pages, "/voila/files/", "/voila/static/", "/static/", "/voila/templates/lab/static/", "/files/",
+                     "/api/contents/"):
+            for f in files:
+                if root in pages and f == "studio.ipynb": continue # the page itself
                 status, body = get(root + f)
-                told = any(s in body for s in (b"root:x:", b"nobody should see", b"# loramix_nb", b"\x89PNG", b'"nbformat"'))
-                assert not told and (status >= 400 or root in ("/voila/render/", "/voila/tree/")), f"{root}{f}: {status} {body[:80]}"
+                assert not any(s in body for s in secrets_of), f"{root}{f} gives out {body[:80]}"
+                assert status >= 400 or root in pages, f"{root}{f}: {status}"
     finally: (TOP/"nbs"/"app"/".secret.png").unlink()
     with socket.socket() as s:
         s.settimeout(1)
-        others = {a[4][0] for a in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)} - {"127.0.0.1", "127.0.1.1"}
-        for a in others: assert s.connect_ex((a, port)) != 0, f"it listens on {a}, too"
+        mine = {a[4][0] for a in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)}
+        for a in mine - {"127.0.0.1", "127.0.1.1"}: assert s.connect_ex((a, port)) != 0, f"it listens on {a}, too"
 
 
 def lab(page, address, token, ref):
@@ -413,7 +436,9 @@ def notebook7(page, address, token, ref):
     "Notebook 7: the same."
     page.goto(f"{address}/notebooks/studio.ipynb?token={token}", timeout=SLOW)
     page.wait_for_function("""() => { const w = window.jupyterapp?.shell.currentWidget
-        return w?.context?.isReady && w.sessionContext.isReady && w.sessionContext.session.kernel.status === 'idle' }""", timeout=SLOW)
+        return w?.context?.isReady && w.sessionContext.isReady
+            && w.sessionContext.session.kernel.status === 'idle' }""",
+        timeout=SLOW)
     answers(page, ref, "Notebook 7")
 
 
@@ -438,7 +463,8 @@ def photograph(page, kind, images):
     "The screenshot that the docs show; the files are rewritten only when asked for."
     if not images: return
     box = page.locator(f"section.lm-{kind}")
-    box.evaluate("box => { const c = box.querySelector('.lm-code'); if (c) c.textContent = c.textContent.replace(/'\\/.*?\\/runs/, \"'runs\") }")
+    box.evaluate("""box => { const c = box.querySelector('.lm-code')
+        if (c) c.textContent = c.textContent.replace(/'\\/.*?\\/runs/, "'runs") }""")
     page.mouse.move(0, 0)
     box.screenshot(path=str(images/f"widget_{kind}.png"))
 
@@ -454,14 +480,15 @@ def browse(images=None, only=()):
         print(f"  passed {fn.__name__}: {fn.__doc__} ({time.time() - start:.1f} s)", flush=True)
     with tempfile.TemporaryDirectory() as tmp, sync_playwright() as play:
         tmp, chrome = Path(tmp), play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page_of = lambda: chrome.new_context(viewport={"width": 1000, "height": 1400}, permissions=["clipboard-read", "clipboard-write"]).new_page()
+        size, may = {"width": 1000, "height": 1400}, ["clipboard-read", "clipboard-write"]
+        page_of = lambda: chrome.new_context(viewport=size, permissions=may).new_page()
         with server(tmp, *VOILA) as (address, port, token):
             check(nothing_outside, address, port, token, tmp)
-            for notebook, checks in (("studio", (alpha, triangle, board)), ("gallery", (sweep, survey, pool, transfer))):
+            for name, checks in (("studio", (alpha, triangle, board)), ("gallery", (sweep, survey, pool, transfer))):
                 if only and not any(fn.__name__ in only for fn in checks): continue
                 page, wrong = page_of(), []
                 page.on("pageerror", lambda e, wrong=wrong: wrong.append(str(e)))
-                page.goto(f"{address}/voila/render/{notebook}.ipynb?token={token}", timeout=SLOW)
+                page.goto(f"{address}/voila/render/{name}.ipynb?token={token}", timeout=SLOW)
                 for fn in checks:
                     if only and fn.__name__ not in only: continue
                     page.locator(f"section.lm-{fn.__name__}").wait_for(timeout=SLOW)
@@ -483,15 +510,16 @@ def browse(images=None, only=()):
 def main(runs=1, images=None):
     "Run all checks, several times if asked to; exits with an error at the first that fails."
     if not CHROMIUM or not Path(CHROMIUM).exists():
-        sys.exit(f"There is no browser to test in ({CHROMIUM or ', '.join(NAMES)}): apt-get install -y chromium, or set "
-                 "CHROMIUM=/path/to/one")
+        sys.exit(f"There is no browser to test in ({CHROMIUM or ', '.join(NAMES)}): apt-get install -y chromium, or "
+                 "set CHROMIUM=/path/to/one")
     for i in range(runs):
         start = time.time()
         passed = browse(images)
         print(f"run {i + 1} of {runs}: {len(passed)} checks passed in {time.time() - start:.0f} s")
         for what, times in TIMES.items():
             first, full, stage = (statistics.median(t[k] for t in times) if k < 2 else times[0][2] for k in range(3))
-            print(f"  {what}: first new picture after {first:.0f} ms ({stage}), the full one after {full:.0f} ms, median of {len(times)}")
+            print(f"  {what}: first new picture after {first:.0f} ms ({stage}), the full one after {full:.0f} ms, "
+                  f"median of {len(times)}")
         if runs > 1: # one run is a test, and tests take no times
             assert statistics.median(t[0] for t in TIMES["cached"]) <= 300, f"a picture came late: {TIMES['cached']}"
 

@@ -98,7 +98,8 @@ def text_files(home):
     picture = picture.relative_to(home).as_posix()
     return {"paintings.jsonl": lambda f: Paintings.load(f).report(), "paintings/metadata.jsonl": folder,
             picture: folder, "sweep/sweep.jsonl": sweep, "sweep/0.png": sweep,
-            "recipe.json": Recipe.load, "recipe.yaml": Recipe.load, "config.json": read_config, "run/run.json": lambda f: Run(f.parent, {"rank": 4, "lr": 1e-3}),
+            "recipe.json": Recipe.load, "recipe.yaml": Recipe.load, "config.json": read_config,
+             "run/run.json": lambda f: Run(f.parent, {"rank": 4, "lr": 1e-3}),
             "judge/judge.json": judge, "judge/judge.safetensors": judge}
 
 
