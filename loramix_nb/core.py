@@ -7,7 +7,7 @@ __all__ = ['BASES', 'device', 'generator', 'noise', 'atomic_path', 'write_json',
            'from_row', 'inside', 'reading', 'sha256', 'progress', 'figure', 'versions', 'git_commit', 'Run', 'alone_in',
            'asset', 'base_source', 'load_base', 'fingerprint']
 
-# %% ../nbs/00_core.ipynb #8cbd09c4
+# %% ../nbs/00_core.ipynb #9f950b85
 from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from datetime import datetime, timezone
@@ -21,7 +21,6 @@ import errno, hashlib, json, os, platform, re, secrets, shutil, subprocess, tarf
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
-    from matplotlib.figure import Figure
     import torch
 
 # %% ../nbs/00_core.ipynb #71e5672b
@@ -154,10 +153,10 @@ def progress(iterable, # what to go through
     from tqdm.auto import tqdm
     return tqdm(iterable, desc=desc or None, total=total, leave=False, mininterval=.2)
 
-# %% ../nbs/00_core.ipynb #bf445de6
+# %% ../nbs/00_core.ipynb #e70e67af
 def figure(width:float=6, # inches
            height:float=4,
-          )->'Figure': # a matplotlib figure; `subplots` gives it axes
+          ): # a matplotlib Figure; `subplots` gives it axes
     "An empty figure that a notebook shows when a cell ends with it, and that is gone when nothing refers to it."
     return _figure_class()(figsize=(width, height), layout='constrained')
 
