@@ -473,7 +473,7 @@ def take_out(file:Path, gone:set): # of keys
                 if m.name.split('.')[0] not in gone: new.addfile(m, old.extractfile(m))
     _write_keys(file, file.stat().st_size, keys)
 
-# %% ../nbs/03_latents.ipynb #a8c30da5
+# %% ../nbs/03_latents.ipynb #5d3a7a51
 def _claim(out, pipe, size, made):
     "Make the folder this base's, or refuse."
     if (out/'index.json').exists():
@@ -481,6 +481,8 @@ def _claim(out, pipe, size, made):
         refuse_another(old, pipe, size, f"the shards in '{out}'")
         if (was := old.get('made', {}).get('sample', False)) != made['sample']:
             raise ValueError(f"the shards in '{out}' were made with sample={was}: ask for that, or take another folder")
+        known = old.get('made', {}).get('precision', made['precision']).split(', ')
+        made['precision'] = ', '.join(sorted({*known, made['precision']})) # begun on a CPU, finished on a GPU
     h = size//pipe.vae_scale_factor
     index = {'base': {'name': base_name(pipe), 'fingerprint': fingerprint(pipe)}, 'size': size, 'done': False,
              'latents': [2*pipe.vae.config.latent_channels, h, h], 'scaling_factor': pipe.vae.config.scaling_factor,
