@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from .core import BASES, alone_in, atomic_path, fingerprint, noise, progress, read_json, reading, write_json
 from .data import Painting, lot, open_picture
 
-# %% ../nbs/03_latents.ipynb #dc5642de
+# %% ../nbs/03_latents.ipynb #f438e4b5
 _DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 def encoding_dtype(vae, precision:str='auto')->torch.dtype: # 'auto': fp16 on CUDA, fp32 elsewhere; or one of the others
@@ -45,11 +45,11 @@ def _in_place(b, x, temb=None): # what `ResnetBlock2D` does in a VAE, less four 
     h = b.conv2(F.silu(b.norm2(h), inplace=True))
     return h.add_(x if b.conv_shortcut is None else b.conv_shortcut(x))
 
-def _plain_blocks(vae): # those that have no time, change no size and scale nothing
+def _plain_blocks(vae): # those that have no time, change no size, scale nothing, and are in nobody's hands already
     from diffusers.models.resnet import ResnetBlock2D
     silu = lambda b: isinstance(b.nonlinearity, nn.SiLU) and not b.dropout.p
     return [b for b in vae.modules() if type(b) is ResnetBlock2D and silu(b) and b.output_scale_factor == 1
-            and b.time_emb_proj is b.upsample is b.downsample is None]
+            and b.time_emb_proj is b.upsample is b.downsample is None and 'forward' not in vars(b)]
 
 @contextmanager
 def prepared(vae, dtype:torch.dtype):
