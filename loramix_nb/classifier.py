@@ -212,7 +212,7 @@ def folded(net:nn.Module,     # a plain stack of layers, a convolution first; an
         conv.weight.data /= scale.to(conv.weight).view(1, -1, 1, 1)
     return new
 
-# %% ../nbs/09_classifier.ipynb #65e97296
+# %% ../nbs/09_classifier.ipynb #870472f2
 @dataclass
 class Judge:
     "A classifier of pictures with its vocabulary, its normalisation and its calibration."
@@ -262,9 +262,9 @@ class Judge:
         return look
 
     @torch.no_grad()
-    def __call__(self, pictures, batch:int=64)->tuple[Tensor, Tensor]: # logits and probabilities, both [N,classes]
-        "Look at pictures."
-        look = self.looker()
+    def __call__(self, pictures, batch:int=64, look=None)->tuple[Tensor, Tensor]: # logits, probabilities: [N,classes]
+        "Look at pictures; with a `looker` that is there already, where there are many calls."
+        look = look or self.looker()
         with torch.inference_mode():
             logits = [look(pictures[i:i+batch]).float().cpu() for i in range(0, len(pictures), batch)]
         logits = torch.cat(logits) if logits else torch.zeros(0, len(self.classes))
@@ -736,7 +736,7 @@ def load_likeness(folder)->Likeness:
     d = load_file(file)
     return Likeness(d['centres'].double(), d['inverse'].double(), d['limit'].item())
 
-# %% ../nbs/09_classifier.ipynb #7f9699fe
+# %% ../nbs/09_classifier.ipynb #4d087e7b
 def _rgb(file):
     with Image.open(file) as im: return np.asarray(im if im.mode == 'RGB' else im.convert('RGB'))
 
@@ -749,12 +749,13 @@ def _read(files): # uint8 [N,H,W,3]
     return np.stack(pictures)
 
 @contextmanager
-def _workers(): # a pool as wide as torch may be; each of its threads computes by itself
+def _workers(most=8): # a pool as wide as torch may be, and its width; each of its threads computes by itself
     "Many small pictures are shared out better whole than layer by layer."
-    n = torch.get_num_threads()
+    threads = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(n, initializer=torch.set_num_threads, initargs=(1,)) as pool: yield pool, n
-    finally: torch.set_num_threads(n) # a thread that sets its number sets that of later threads, too
+        with ThreadPoolExecutor(n := min(threads, most), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool, n
+    finally: torch.set_num_threads(threads) # a thread that sets its number sets that of later threads, too
 
 def _shared_out(fn, parts): # (part, fn(part)) for each part, in order; only a few are on their way at any time
     with _workers() as (pool, n):
@@ -767,7 +768,7 @@ def _shared_out(fn, parts): # (part, fn(part)) for each part, in order; only a f
 def score(sweep,                # a `Sweep`, or the folder of one
           judge:Judge,          # who looks
           key:str='judge',      # the name of its answers in each row
-          batch:int=256,        # pictures at a time
+          batch:int=64,         # pictures at a time, on each of torch's threads
           like:Likeness=None,   # to mark what is unlike anything that the judge knows
          )->list[dict]: # the rows, each with row[key] = {'guess', 'logits': {class: float}, 'probs': {class: float}}
     "Let a judge look at every picture of a sweep, and write what it says into the sidecar and `results.json`."
@@ -777,7 +778,8 @@ def score(sweep,                # a `Sweep`, or the folder of one
     if odd := [i for i, r in enumerate(rows, 1) if 'file' not in r]:
         raise ValueError(f"line {odd[0]} of '{side}' names no file: every row of a sweep has one")
     if batch < 1: raise ValueError(f"batch={batch}: look at one picture at a time or at more")
-    def seen(part): x = _read([f"{folder}/{r['file']}" for r in part]); return x, *judge(x)
+    look = judge.looker()
+    def seen(part): x = _read([f"{folder}/{r['file']}" for r in part]); return x, *judge(x, batch, look)
     batches = progress([rows[i:i+batch] for i in range(0, len(rows), batch)], 'judging')
     for part, (x, *answers) in _shared_out(seen, batches):
         for r, *said in zip(part, *(a.tolist() for a in answers)):
