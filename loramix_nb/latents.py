@@ -713,7 +713,7 @@ class Loader:
 
     def _from_memory(self, luck):
         from webdataset.utils import pytorch_worker_info
-        if not self.kept: self.kept += _read_all(self.urls)
+        if not self.kept: self.kept += list(_read_all(self.urls)) # all of it, or nothing
         rank, world, *_ = pytorch_worker_info()
         order = np.random.default_rng(luck).permutation(len(self.kept))[rank::world]
         return _batches((_arrays(self.kept[i]) for i in order), self.batch)
