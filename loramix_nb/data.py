@@ -241,13 +241,14 @@ def look(picture:Image.Image)->int: # 128 bits
     small = picture.convert('L').resize((64, 64), Image.Resampling.BOX) # both shrink it further; once is enough
     return int(f'{imagehash.phash(small)}{imagehash.dhash(small)}', 16)
 
-# %% ../nbs/02_data.ipynb #7fcb5eff
+# %% ../nbs/02_data.ipynb #9dee80e3
 def alike(looks:list, # of 128-bit numbers
           bits:int=8, # that may differ
-         )->list: # [(i, j)] with i < j, all of them
+         )->list: # [(i, j)] with i < j, all of them; of those with equal bits, each with the first
     "The pairs of pictures that look the same."
-    pieces, edges, pairs = {}, [int(e) for e in np.linspace(0, 128, bits + 2)], []
+    pieces, edges, pairs, first = {}, [int(e) for e in np.linspace(0, 128, bits + 2)], [], {}
     for j, h in enumerate(looks):
+        if first.setdefault(h, j) != j: pairs.append((first[h], j)); continue # a thousand blank pages, a million pairs
         near = set()
         for lo, hi in zip(edges, edges[1:]):
             shared = pieces.setdefault((lo, h >> lo & (1 << hi - lo) - 1), [])
