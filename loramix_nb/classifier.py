@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .core import (atomic_path, device, from_row, generator, progress, read_json, read_jsonl, reading,
                              write_json, write_jsonl)
-from .data import Paintings, painting_id, square
+from .data import Paintings, square
 from .latents import decode, encode, to_latents
 from .painter import ERAS, PLAIN, blend, draw_scene, paint, random_style, style_distance, vary
 
@@ -84,7 +84,7 @@ def pack_pictures(paintings:Paintings, # a collection; `.balanced(seed=38)` firs
              for ps in [[p for p in paintings if p.split == s]] for i in range(0, len(ps), per_shard)]
     for split, k, ps in progress(parts, 'packing'):
         with atomic_path(folder/f'{split}-{k:05}.tar') as file, tarfile.open(file, 'w') as tar:
-            for i, p in enumerate(ps): _pack(tar, f'{painting_id(p)[:12]}{i:05}', p, size, classes)
+            for i, p in enumerate(ps): _pack(tar, f'{p.sha256[:12]}{i:05}', p, size, classes)
     write_json(folder/'index.json', dict(classes=classes, size=size, shards=[f'{s}-{k:05}.tar' for s, k, _ in parts],
                                          counts=dict(Counter(f'{p.split} {p.style}' for p in paintings))))
     return folder
@@ -630,6 +630,7 @@ def bootstrap(stat,             # a function of the rows, such as np.mean
     if not len(columns[0]): raise ValueError("no rows: the interval of nothing")
     rng, n = np.random.default_rng(seed), len(columns[0])
     values = [stat(*(c[i] for c in columns)) for i in (rng.integers(0, n, n) for _ in range(draws))]
+    if np.isnan(values).all(): return math.nan, math.nan # and not a warning about it
     low, high = np.nanquantile(values, [(1 - level)/2, (1 + level)/2])
     return float(low), float(high)
 
