@@ -173,7 +173,7 @@ def has_ip_adapter(pipe)->bool:
     "Whether a pipeline looks at pictures."
     return getattr(pipe.unet.config, 'encoder_hid_dim_type', None) == 'ip_image_proj'
 
-# %% ../nbs/08_transfer.ipynb #06ff46dc
+# %% ../nbs/08_transfer.ipynb #6030916d
 def load_control(pipe, # the base that it is for
                  name:str=None, # a key of `CONTROLNETS`, a folder, or a hub id; default: what fits the base
                  **kw # for `ControlNetModel.from_pretrained`, such as variant='fp16'
@@ -181,7 +181,7 @@ def load_control(pipe, # the base that it is for
     "Load a ControlNet that was trained on edge maps; `ValueError` if it is for another base."
     from diffusers import ControlNetModel
     source = CONTROLNETS.get(name := name or family(pipe), name)
-    net = ControlNetModel.from_pretrained(str(source), torch_dtype=pipe.unet.dtype, **kw)
+    net = ControlNetModel.from_pretrained(str(source), dtype=pipe.unet.dtype, **kw)
     shape = lambda m: (m.config.in_channels, m.config.cross_attention_dim)
     if shape(net) != shape(pipe.unet):
         raise ValueError(f"ControlNet '{name}' is for latents and text of {shape(net)} channels, "
@@ -303,7 +303,7 @@ def _restyle(pipe, photos, jobs, how, control, large, batch, callback=None,
     done = iter(tiles[i] for i in range(len(flat)))
     return [_join(p, [b for b, _ in pieces], [next(done) for _ in pieces]) for p, pieces in zip(photos, cut)]
 
-# %% ../nbs/08_transfer.ipynb #2bf6c62f
+# %% ../nbs/08_transfer.ipynb #9c77e81c
 def restyle(pipe, # any Stable Diffusion or SDXL pipeline; `mix_into` has put LoRAs into it
             photos, # one, or a list: whatever `read_photo` reads; or a folder, for which see `restyle_folder`
             mix=None, # {'pop_art': .6, …}, or one for every photo; None leaves it as it is set
@@ -363,7 +363,9 @@ def _jobs(photos, prompts, seed, mixes, negative, thresholds): # a photo for eac
 def _titled(prompts, sources): # the gap {title} filled by what is written about a photo, or by its name
     if not any('{title}' in p for p in prompts): return prompts
     if len(prompts) == 1: prompts = prompts*len(sources)
-    return [_filled(p, _title_of(s)) for p, s in zip(prompts, sources*len(prompts) if len(sources) == 1 else sources)]
+    if len(sources) == 1: sources = sources*len(prompts)
+    if len(prompts) != len(sources): return prompts # which is refused further on
+    return [_filled(p, _title_of(s)) for p, s in zip(prompts, sources)]
 
 def _title_of(source):
     if not isinstance(source, (str, PathLike)):
@@ -589,7 +591,7 @@ def suggest(rows:list, # measured
     else: best = max(points, key=lambda p: 2*p['kept']*p['style']/max(p['kept'] + p['style'], 1e-9))
     return {k: best[k] for k in HOW}
 
-# %% ../nbs/08_transfer.ipynb #50e1f496
+# %% ../nbs/08_transfer.ipynb #69e397e2
 def plot_trade_off(rows:list, # measured
                    kept:str='edges', ax=None): # the axes
     "Photo against style, a line for each of the scales, strength along it; the knee is ringed."
@@ -602,9 +604,9 @@ def plot_trade_off(rows:list, # measured
         ax.plot([p['style'] for p in ps], [p['kept'] for p in ps], 'o-', ms=3, lw=1, label=name)
     (knee,) = (p for p in trade_off(rows, kept) if {k: p[k] for k in HOW} == suggest(rows, kept=kept))
     ax.plot(knee['style'], knee['kept'], 'o', ms=12, mfc='none', mec='k') # the ring
-    at, left = (knee['style'], knee['kept']), knee['style'] < np.mean(ax.get_xlim()) # words go where there is room
-    ax.annotate(f"strength {knee['strength']:g}", at, xytext=(8 if left else -8, 8), textcoords='offset points',
-                ha='left' if left else 'right')
+    ax.annotate(f"strength {knee['strength']:g}", (knee['style'], knee['kept']), xytext=(0, 10), ha='center',
+                textcoords='offset points')
+    ax.margins(.12)
     ax.set(xlabel='style (probability)', ylabel=f'photo ({kept})'); ax.legend(frameon=False, fontsize=7)
     return ax
 
