@@ -12,8 +12,8 @@ __all__ = ['ATTENTION', 'FEED_FORWARD', 'CONVOLUTIONS', 'TARGETS', 'PRESETS', 'P
            'Watch', 'painted', 'Previews', 'plot_losses', 'draw_losses', 'LossPlot', 'Tracker', 'wearing', 'spaced',
            'pick_best', 'rare_tokens', 'class_pictures', 'subject_paintings', 'model_card', 'write_card', 'push_to_hub']
 
-# %% ../nbs/05_training.ipynb #aebdc3c6
-from .core import Run, alone_in, atomic_path, generator, progress, write_json
+# %% ../nbs/05_training.ipynb #43b45b90
+from .core import Run, alone_in, atomic_path, fingerprint, generator, progress, read_json, write_json
 from .data import Paintings
 from .latents import Shards, to_latents, token_counts
 from .lora import Factors, Lora, layers, load_lora, save_lora
@@ -110,17 +110,11 @@ PURPOSE = {'tiny_cpu': 'a style on the embedded base, a minute or two on a lapto
            'style_sdxl_t4': 'a style on SDXL in 16 GB, with the extra sdxl8bit',
            'dreambooth_sdxl_t4': 'one subject on SDXL in 16 GB with class pictures, with the extra sdxl8bit'}
 
-# %% ../nbs/05_training.ipynb #de65a770
-def check(cfg:TrainConfig):
+# %% ../nbs/05_training.ipynb #fa24981c
+def check(cfg:TrainConfig, # what was chosen
+         ):
     "`ValueError` for a number that cannot be meant."
-    for k in ('rank', 'batch', 'steps', 'val_every', 'save_every', 'accumulate'): _whole(cfg, k, 1)
-    for k in ('text_rank', 'epochs', 'patience', 'checkpoints', 'warmup'): _whole(cfg, k, 0)
-    for k in ('lr', 'text_lr', 'token_lr'):
-        if not 0 < getattr(cfg, k) <= 1:
-            raise ValueError(f"{k}={getattr(cfg, k)}: a learning rate is between 0 and 1, "
-                             "for a LoRA about 1e-5 to 1e-2")
-    for k in ('caption_dropout', 'dropout'):
-        if not 0 <= getattr(cfg, k) < 1: raise ValueError(f"{k}={getattr(cfg, k)} is a share: take .1, or 0 for none")
+    _check_numbers(cfg)
     choices = {'precision': PRECISIONS, 'schedule': RATES, 'optimizer': OPTIMIZERS, 'time_sampling': SAMPLINGS}
     for k, known in choices.items():
         if getattr(cfg, k) not in known: raise ValueError(f"{k} '{getattr(cfg, k)}': take {', '.join(known)}")
@@ -129,9 +123,29 @@ def check(cfg:TrainConfig):
     if cfg.token and not cfg.token_like:
         raise ValueError(f"token '{cfg.token}' needs a word that it starts from: token_like='cat'")
 
+def _check_numbers(cfg):
+    for k in ('rank', 'batch', 'steps', 'val_every', 'save_every', 'accumulate'): _whole(cfg, k, 1)
+    for k in ('text_rank', 'epochs', 'patience', 'checkpoints', 'warmup'): _whole(cfg, k, 0)
+    for k in ('weight_decay', 'snr_gamma', 'clip', 'noise_offset', 'prior_weight'): _number(cfg, k)
+    for k in ('lr', 'text_lr', 'token_lr'):
+        if not 0 < getattr(cfg, k) <= 1:
+            raise ValueError(f"{k}={getattr(cfg, k)}: a learning rate is between 0 and 1, "
+                             "for a LoRA about 1e-5 to 1e-2")
+    for k in ('caption_dropout', 'dropout'):
+        if not 0 <= getattr(cfg, k) < 1: raise ValueError(f"{k}={getattr(cfg, k)} is a share: take .1, or 0 for none")
+    if cfg.alpha is not None and not _number(cfg, 'alpha'):
+        raise ValueError("alpha=0 would leave nothing of what is learned: give a number above it, or None for the rank")
+    if not 0 <= _number(cfg, 'token_share') <= 1: raise ValueError(f"token_share={cfg.token_share}: a share of the steps")
+    if not isinstance(cfg.seed, int): raise ValueError(f"seed={cfg.seed!r}: give a whole number")
+
 def _whole(cfg, k, least):
-    if not isinstance(v := getattr(cfg, k), int) or v < least:
+    if not isinstance(v := getattr(cfg, k), int) or isinstance(v, bool) or v < least:
         raise ValueError(f"{k}={v}: give a whole number of at least {least}")
+
+def _number(cfg, k): # the number
+    if not isinstance(v := getattr(cfg, k), (int, float)) or not 0 <= v < math.inf:
+        raise ValueError(f"{k}={v}: give a number from 0 up")
+    return v
 
 PRECISIONS = {'auto': None, 'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 SAMPLINGS = 'even', 'uniform', 'logit_normal'
@@ -217,7 +231,7 @@ def paintings_of(step:int, batch:int, n:int, seed:int)->list: # [batch] numbers 
     order = {e: torch.randperm(n, generator=luck(seed, 'epoch', e)).tolist() for e in {p//n for p in at}}
     return [order[p//n][p % n] for p in at]
 
-# %% ../nbs/05_training.ipynb #8be8485e
+# %% ../nbs/05_training.ipynb #c917fe6b
 class Change:
     "What a LoRA adds to one layer, linear or convolutional, until `remove`."
     def __init__(self, layer, # torch.nn.Linear or Conv2d, not changed
@@ -229,30 +243,34 @@ class Change:
         down, up = (torch.nn.init.kaiming_uniform_(torch.empty(s), a=5**.5) for s in shape) # the draws that peft makes
         self.down = torch.nn.Parameter(torch.nn.init.normal_(down, std=1/rank).to(w.device))
         self.up = torch.nn.Parameter(torch.zeros_like(up, device=w.device))
-        self.layer, self.base, self.scale = layer, type(layer).forward, scale
+        self.layer, self.base, self.before, self.scale = layer, layer.forward, vars(layer).get('forward'), scale
         self.dropout, self.learning = dropout, False
         layer.forward = self
 
     def __call__(self, x):
-        y = self.base(self.layer, x)
+        y = self.base(x)
         x = F.dropout(x, self.dropout, self.learning)
         add = F.linear(F.linear(x, self.down), self.up) if not self.window else \
               F.conv2d(F.conv2d(x, self.down, **self.window), self.up)
         return y + (add if self.scale == 1 else add*self.scale)
 
-    def remove(self): del self.layer.forward
+    def remove(self): # the last one that came goes first
+        if self.before is None: del self.layer.forward
+        else: self.layer.forward = self.before
 
     @property
     def factors(self)->Factors: # a copy
         copy = lambda p: p.detach().float().cpu().clone()
         return Factors(copy(self.up).flatten(1), copy(self.down), self.scale)
 
-# %% ../nbs/05_training.ipynb #3374fc74
+# %% ../nbs/05_training.ipynb #9f8bfcbf
 def target_modules(model, targets:str)->list: # module names
     "The layers that `targets` means: a key of `TARGETS` or a regular expression that the whole name has to match."
     names = [n for n, m in model.named_modules() if isinstance(m, (torch.nn.Linear, torch.nn.Conv2d))]
     ends = tuple('.' + t for t in TARGETS.get(targets, ()))
-    if found := [n for n in names if (('.' + n).endswith(ends) if ends else re.fullmatch(targets, n))]: return found
+    try: fits = (lambda n: ('.' + n).endswith(ends)) if ends else re.compile(targets).fullmatch
+    except re.error as e: raise ValueError(f"targets '{targets}' is no regular expression: {e}") from e
+    if found := [n for n in names if fits(n)]: return found
     near = ', '.join(get_close_matches(targets, names, 3, 0.))
     raise ValueError(f"targets '{targets}' match no layer: take {', '.join(TARGETS)}, "
                      f"or a regular expression for names like {near}")
@@ -283,7 +301,7 @@ def new_word(pipe, token:str, like:str): # yields its vector, a Parameter
         del table.forward
         pipe.tokenizer = known
 
-# %% ../nbs/05_training.ipynb #1d1f53d3
+# %% ../nbs/05_training.ipynb #2b03e4c2
 class Changes(dict):
     "What is being trained: layer name -> `Change`, and the vector of a new word."
     token, word = '', None
@@ -334,7 +352,9 @@ def _put_in(changes, part, model, cfg):
     for n, m in model.named_modules():
         if n in names: changes[known[id(m)]] = Change(m, rank, (cfg.alpha or cfg.rank)/cfg.rank, cfg.dropout)
 
-def compute_dtype(pipe, cfg:TrainConfig)->torch.dtype:
+def compute_dtype(pipe,            # the base
+                  cfg:TrainConfig, # what was chosen
+                 )->torch.dtype:
     "What the UNet computes in. `ValueError` for fp32 over a base that is in less."
     dtype = PRECISIONS[cfg.precision] or native_precision(pipe.device)
     if dtype == torch.float32 != pipe.unet.dtype:
@@ -506,7 +526,7 @@ def read_split(shards:Shards, split:str='train', style=None)->dict: # a list of 
     parts = [together(sorted(p, key=lambda s: s['rows']['key'])) for p in parts]
     return parts if len(parts) > 1 else parts[0]
 
-# %% ../nbs/05_training.ipynb #584c60af
+# %% ../nbs/05_training.ipynb #1e2b3a56
 def processes(device)->tuple: # how many, and which of them this is
     "The processes that `accelerate launch`, `torchrun` or `notebook_launcher` started."
     if int(os.environ.get('WORLD_SIZE', 1)) < 2: return 1, 0
@@ -514,19 +534,22 @@ def processes(device)->tuple: # how many, and which of them this is
     state = PartialState(cpu=torch.device(device).type == 'cpu')
     return state.num_processes, state.process_index
 
-def average(tensors:list):
+def average(tensors:list, # of one shape in every process
+           ):
     "Replace tensors by their means over all processes."
     flat = torch.cat([t.flatten() for t in tensors])
     torch.distributed.all_reduce(flat)
     for t, mean in zip(tensors, (flat/torch.distributed.get_world_size()).split([t.numel() for t in tensors])):
         t.copy_(mean.view_as(t))
 
-# %% ../nbs/05_training.ipynb #cf484e12
+# %% ../nbs/05_training.ipynb #f5d8757e
 def source_of(data): # has a length, and `batch`
     "Paintings to learn from, whatever form they come in."
     return InMemory(data) if isinstance(data, dict) else Buckets(data) if isinstance(data, list) else data
 
-def in_buckets(source)->bool: return len(getattr(source, 'sizes', ())) > 1
+def in_buckets(source)->bool: # from `source_of`
+    "Whether its paintings have several shapes."
+    return len(getattr(source, 'sizes', ())) > 1
 
 class Training:
     "The state of one training."
@@ -582,10 +605,12 @@ def texts(self:Training, batch:dict)->dict: # what `words` takes
            token_ids([r['caption'] for r in batch['rows']], self.pipe)
     return {**said, **({'time_ids': batch['time_ids']} if 'time_ids' in batch else {})}
 
-# %% ../nbs/05_training.ipynb #f9b2efe1
+# %% ../nbs/05_training.ipynb #7dc26e40
 @patch
-def draw(self:Training, step:int, source:int=0,
-         k:int=None, # which batch of the step, where there are buckets
+def draw(self:Training,
+         step:int,      # counted from 0
+         source:int=0,  # 0 or 1
+         k:int=None,    # which batch of the step, where there are buckets
         )->tuple: # latents, noise, times, text states; of all processes
     "What a step asks about its paintings, or (source 1) about class pictures."
     c, name = self.cfg, ('step', step) if source == 0 else ('prior', step)
@@ -636,14 +661,15 @@ def _joined(asked): # several questions of one shape as one
     x, ε, t, words, weight = zip(*asked)
     return *map(torch.cat, (x, ε, t)), {k: torch.cat([w[k] for w in words]) for k in words[0]}, torch.cat(weight)
 
-# %% ../nbs/05_training.ipynb #5cc5c295
+# %% ../nbs/05_training.ipynb #2f3115be
 @patch
 @torch.enable_grad() # whatever the caller has set
 def learn(self:Training)->float: # the loss
     "Take the next step. `FloatingPointError` naming the paintings if the loss is not a number."
     start, (total, seen) = time.perf_counter(), torch.zeros(2, 1, device=self.device)
-    parts, full = list(self.parts(self.step)), self.cfg.batch*self.cfg.accumulate # now: reading may draw from the
-    with self.dropping():                                                         # generator that dropout draws from
+    full = self.cfg.batch*self.cfg.accumulate
+    parts = list(self.parts(self.step)) # now: reading may draw from the generator that dropout draws from
+    with self.dropping():
         for (*asked, weight), new in parts:
             loss = (self.errors(*asked)*weight.to(self.device)).sum()/full
             self.scaler.scale(loss).backward()
@@ -743,7 +769,7 @@ def restore(self:Training, s:dict):
     self.step, self.best, self.history, self.running = s['step'], tuple(s['best']), s['history'], s['running']
     self.seconds = s['seconds']
 
-# %% ../nbs/05_training.ipynb #7042a709
+# %% ../nbs/05_training.ipynb #788d9451
 class _Attend(torch.autograd.Function): # what a fused attention keeps: queries, keys, values, its answer
     @staticmethod
     def forward(ctx, q, k, v): out = q*1; ctx.save_for_backward(q, k, v, out); return out
@@ -769,8 +795,11 @@ class Kept:
             else: self.outside += s.nbytes()
         return t
 
-def kept_bytes(unet, cfg:TrainConfig, dtype=torch.float32, tokens:int=77,
-               side:int=None, # of the latents; default: what the base was trained on
+def kept_bytes(unet,                # of the base
+               cfg:TrainConfig,     # what was chosen
+               dtype=torch.float32, # what it computes in
+               tokens:int=77,       # of a caption
+               side:int=None,       # of the latents; default: what the base was trained on
               )->tuple: # all of it, and with checkpointing
     "What one batch leaves for the backward pass."
     c, fused = unet.config, lambda q, k, v, *a, **kw: _Attend.apply(q, k, v)
@@ -793,8 +822,10 @@ def kept_bytes(unet, cfg:TrainConfig, dtype=torch.float32, tokens:int=77,
         finally: F.scaled_dot_product_attention = before
     return kept.outside + sum(kept.inside), kept.outside + kept.inputs + max(kept.inside)
 
-# %% ../nbs/05_training.ipynb #169f4761
-def trained_weights(pipe, cfg:TrainConfig)->int:
+# %% ../nbs/05_training.ipynb #e7372778
+def trained_weights(pipe,            # the base
+                    cfg:TrainConfig, # what was chosen
+                   )->int:
     "How many numbers a LoRA has."
     count = 0
     for part, model in parts_of(pipe, cfg).items():
@@ -804,8 +835,9 @@ def trained_weights(pipe, cfg:TrainConfig)->int:
         count += rank*sum(s[0] + math.prod(s[1:]) for s in shapes)
     return count
 
-def estimate(pipe, cfg:TrainConfig,
-             size:int=None, # pixels a side; default: what the base was trained on
+def estimate(pipe,            # the base
+             cfg:TrainConfig, # what was chosen
+             size:int=None,   # pixels a side; default: what the base was trained on
             )->dict: # part -> bytes; and 'advice', the changes that would save most
     "The memory that a training will take at its peak."
     dtype = compute_dtype(pipe, cfg)
@@ -821,7 +853,8 @@ def estimate(pipe, cfg:TrainConfig,
     return {'weights': weights, 'LoRA and optimizer': trained*(12 + optimizer), 'activations': kept,
             'advice': sorted(((k, n) for k, n in save.items() if n > 0), key=lambda x: -x[1])[:2]}
 
-def told(sizes:dict)->str:
+def told(sizes:dict, # from `estimate`
+        )->str:
     "An estimate in a sentence."
     mb = lambda n: f'{n/1e6:,.0f} MB' if n < 1e9 else f'{n/1e9:.1f} GB'
     parts = {k: n for k, n in sizes.items() if k != 'advice'}
@@ -939,27 +972,19 @@ def _metadata(training, shards, run): # str -> str, for the LoRA's file
             'seconds': f'{training.seconds:.1f}'}
     return {f'loramix_{k}': v for k, v in made.items() if v}
 
-# %% ../nbs/05_training.ipynb #e59533fa
+# %% ../nbs/05_training.ipynb #ba3b3793
 def _go(training, run, watch): # True when all steps are done, False when interrupted
     c = training.cfg
-    bar = progress(range(c.steps), f'learning {c.style.replace("_", " ") or "all styles"}')
-    at_once = c.batch*c.accumulate*training.world
-    paintings = training.sources[0]
-    epoch = paintings.batches(c.batch*training.world)/c.accumulate if in_buckets(paintings) else len(paintings)/at_once
-    keep = max(math.ceil(epoch), math.ceil(c.steps/(c.checkpoints or 1)))
+    bar, keep = progress(range(c.steps), f'learning {c.style.replace("_", " ") or "all styles"}'), _keep_every(training)
     try:
         bar.update(training.step)
         if not training.history: training.look()
         while training.step < c.steps and not training.tired():
             bar.set_postfix(loss=f'{training.learn():.4f}', exam=training.history[-1]['val'],
-                            rate=f'{at_once*training.step/training.seconds:.0f}/s', refresh=False)
+                            rate=f'{c.batch*c.accumulate*training.world*training.step/training.seconds:.0f}/s',
+                            refresh=False)
             bar.update()
-            last = training.step == c.steps
-            if training.step % c.val_every == 0 or last: training.look()
-            if c.checkpoints and training.step % keep == 0: _keep(training, run)
-            for w in watch:
-                if training.step % (w.every or c.val_every) == 0 or last: w(training, run)
-            if training.step % c.save_every == 0 or last: _save(training, run)
+            _after(training, run, watch, keep)
         return True
     except KeyboardInterrupt:
         _save(training, run)
@@ -968,6 +993,20 @@ def _go(training, run, watch): # True when all steps are done, False when interr
     finally:
         bar.close()
         for w in watch: w.close()
+
+def _after(training, run, watch, keep): # what is due after a step
+    c, step, last = training.cfg, training.step, training.step == training.cfg.steps
+    if step % c.val_every == 0 or last: training.look()
+    if c.checkpoints and step % keep == 0: _keep(training, run)
+    for w in watch:
+        if step % (w.every or c.val_every) == 0 or last: w(training, run)
+    if step % c.save_every == 0 or last: _save(training, run)
+
+def _keep_every(training): # steps of an epoch, or more where that would be too many files
+    c, paintings = training.cfg, training.sources[0]
+    n = c.batch*training.world
+    epoch = (paintings.batches(n) if in_buckets(paintings) else len(paintings)/n)/c.accumulate
+    return max(math.ceil(epoch), math.ceil(c.steps/(c.checkpoints or 1)))
 
 def _keep(training, run): # a LoRA to choose from
     if training.rank == 0: save_lora(training.changes.lora(), run/'checkpoints'/f'{training.step:06d}.safetensors')
@@ -1015,7 +1054,7 @@ class Previews(Watch):
         with training.computing(): pictures = painted(training.pipe, self.prompts, None, self.steps, self.guidance)
         with atomic_path(run/'previews'/f'{training.step:06d}.png') as p: contact_sheet(pictures, 4).save(p)
 
-# %% ../nbs/05_training.ipynb #0758e9d7
+# %% ../nbs/05_training.ipynb #b2402253
 def plot_losses(history:list, # of a training: history.json, read
                ): # a matplotlib Figure
     "The loss while training, in the exam, and where the exam went best."
@@ -1024,7 +1063,9 @@ def plot_losses(history:list, # of a training: history.json, read
     draw_losses(fig.subplots(), history)
     return fig
 
-def draw_losses(ax, history:list):
+def draw_losses(ax,           # of a figure
+                history:list, # of a training
+               ):
     "The curves, on axes of a figure."
     for key, text in (('loss', 'paintings it learns from'), ('val', 'paintings held back')):
         if points := [(h['step'], h[key]) for h in history if h[key] is not None]: ax.plot(*zip(*points), label=text)
@@ -1071,7 +1112,7 @@ class Tracker(Watch):
 
 def _default_watch(): return [Tracker()] if importlib.util.find_spec('tensorboard') else []
 
-# %% ../nbs/05_training.ipynb #93de4795
+# %% ../nbs/05_training.ipynb #b1e25e21
 @contextmanager
 def wearing(pipe, lora:Lora, strength:float=1.): # the pipeline, for as long as the block runs
     "A pipeline that paints with a LoRA, linear layers, convolutions and text encoders."
@@ -1085,18 +1126,23 @@ def wearing(pipe, lora:Lora, strength:float=1.): # the pipeline, for as long as 
             c.down.data, c.up.data = f.down.to(w), f.up.reshape(c.up.shape).to(w)
         with torch.no_grad(): yield pipe
     finally:
-        for c in changes: c.remove()
+        for c in changes[::-1]: c.remove()
 
-def spaced(files:list, n:int)->list:
+def spaced(files:list, # in order
+           n:int,      # how many
+          )->list:
     "At most n of a list, evenly, with the last."
     n = min(n, len(files))
     return [files[-1 - round(i*(len(files) - 1)/max(n - 1, 1))] for i in range(n)][::-1]
 
-def pick_best(folder, # of a run of `train_lora`
-              pipe, prompt:str, # what to paint
-              strengths=(.5, .75, 1., 1.25),
-              n:int=6, # checkpoints to show
-              seed:int=0, steps:int=20, guidance:float=4., # of the sampler
+def pick_best(folder,                        # of a run of `train_lora`
+              pipe,
+              prompt:str,                    # what to paint
+              strengths=(.5, .75, 1., 1.25), # of the LoRA, a row each
+              n:int=6,                       # checkpoints to show
+              seed:int=0,
+              steps:int=20,
+              guidance:float=4.,             # of the sampler
              ): # a matplotlib Figure
     "Checkpoint × strength, below the curve of the exam."
     from matplotlib.figure import Figure
@@ -1125,14 +1171,15 @@ def rare_tokens(tokenizer, n:int=10, longest:int=4)->list: # of str, rarest firs
     found = [w for i, w in sorted(words, reverse=True) if fits(w)]
     return [w for w in found if len(tokenizer(w, add_special_tokens=False).input_ids) == 1][:n]
 
-# %% ../nbs/05_training.ipynb #18ae2260
+# %% ../nbs/05_training.ipynb #6e1c2749
 def class_pictures(pipe, prompts:list, # of the class, without the identifier: 'a cat', 'a photo of a person'
                    folder, # pictures that are there are not painted again
                    n:int=100, # 200 in the paper
                    steps:int=25, guidance:float=4., # of the sampler
                    batch:int=8)->Path: # the folder, with a caption beside each picture
     "What a base paints for a class before it is taught anything."
-    folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(folder)
+    _painted_by(folder, {'base': fingerprint(pipe), 'prompts': list(prompts), 'steps': steps, 'guidance': guidance})
     todo = [i for i in range(n) if not (folder/f'{i:06d}.png').exists()]
     for at in progress(range(0, len(todo), batch), 'painting the class'):
         seeds = todo[at:at + batch]
@@ -1141,6 +1188,15 @@ def class_pictures(pipe, prompts:list, # of the class, without the identifier: '
             (folder/f'{i:06d}.txt').write_text(text, 'utf-8')
             with atomic_path(folder/f'{i:06d}.png') as p: Image.fromarray(picture).save(p)
     return folder
+
+def _painted_by(folder, how): # whatever is in the folder already has to be of the same base, painted in the same way
+    file = folder/'.class.json'
+    if file.exists() and (was := read_json(file)) != how:
+        odd = next(k for k in how if was.get(k) != how[k])
+        raise ValueError(f"the class pictures in '{folder}' were painted with {odd} {was.get(odd)}, and not with "
+                         f"{how[odd]}: take another folder, or delete them")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not file.exists(): write_json(file, how)
 
 def subject_paintings(pictures, # folder with five or six pictures of the subject; captions may lie beside them
                       identifier:str, # a word that means nothing yet, see `rare_tokens`
@@ -1157,7 +1213,7 @@ def subject_paintings(pictures, # folder with five or six pictures of the subjec
         raise ValueError(f"caption '{other[0]}' does not say '{identifier}': nothing would be learned for that word")
     return Paintings(rows, Path(pictures).parent, [b for ps in found.values() for b in ps.problems])
 
-# %% ../nbs/05_training.ipynb #62b6edf7
+# %% ../nbs/05_training.ipynb #44039f4f
 _CARD = """---
 base_model: {base_name}
 library_name: diffusers
@@ -1171,7 +1227,8 @@ A LoRA of rank {ranks} for `{base_name}` (fingerprint {base}), made with loramix
 {pictures}
 
 {call}
-Learned from {counts} in {step} steps and {minutes} minutes; a caption was "{caption}". The same choices give the same numbers again:
+Learned from {counts} in {step} steps and {minutes} minutes; a caption was "{caption}".
+The same choices give the same numbers again:
 
 ```json
 {config}
