@@ -201,7 +201,7 @@ def switch(rows:list, a:str, b:str, key:str='judge', draws:int=500,
     k, low, high = out['sharpness']
     return {**out, 'width': [4.394/k, 4.394/high, 4.394/low], 'units': len(M)}
 
-# %% ../nbs/11_analysis.ipynb #1d12987d
+# %% ../nbs/11_analysis.ipynb #fa454228
 def ternary(rows:list, styles:list, key:str='judge',
            )->tuple[np.ndarray, np.ndarray]: # weights [n,3]; probabilities [n, classes]
     "Mean answer for every mix of three styles."
@@ -226,7 +226,8 @@ def plot_ternary(rows:list, styles:list, key:str='judge'):
     fig = Figure(figsize=(11, 2.7), layout='constrained'); axes = fig.subplots(1, 4)
     for ax, s in zip(axes, styles):
         ramp = LinearSegmentedColormap.from_list(s, ['#ffffff', colour(s, styles)])
-        ax.tripcolor(*xy.T, P[:, classes.index(s)], shading='gouraud', cmap=ramp, vmin=0, vmax=1)
+        ax.tripcolor(*xy.T, P[:, classes.index(s)], shading='gouraud', cmap=ramp, vmin=0, vmax=1,
+                     rasterized=True) # browsers do not blend the triangles of an SVG
         ax.plot(*xy.T, '.', color='#0004', ms=3)
     named = ListedColormap([colour(c, classes) for c in classes])
     axes[3].scatter(*xy.T, c=P.argmax(1), cmap=named, vmin=-.5, vmax=len(classes) - .5, s=110, marker='h')
