@@ -32,6 +32,13 @@ def machine_paths(nbs):
             for hit in MACHINE.findall(_text(c))]
 
 
+def unseen_figures(nbs):
+    "Figures of which only the words <Figure size …> are stored: a `core.figure` always shows itself."
+    return [f"{n} shows no picture for {''.join(o['data']['text/plain'])}" for n, nb in nbs.items() for c in nb["cells"]
+            for o in c.get("outputs", []) if "".join(o.get("data", {}).get("text/plain", "")).startswith("<Figure")
+            and not any(k.startswith("image/") for k in o["data"])]
+
+
 def _text(cell):
     said = [t for o in cell.get("outputs", []) for t in (o.get("text", []), *(v for k, v in o.get("data", {}).items()
             if not k.startswith("image/")))]
@@ -91,7 +98,8 @@ def undocumented(nbs):
     return out
 
 
-CHECKS = large, machine_paths, broken_links, pictures_without_words, wrong_badges, not_in_the_sidebar, undocumented
+CHECKS = (large, machine_paths, unseen_figures, broken_links, pictures_without_words, wrong_badges, not_in_the_sidebar,
+          undocumented)
 
 
 def faults():
