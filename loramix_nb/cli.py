@@ -146,7 +146,7 @@ def inspect(lora:str,         # a LoRA file in any dialect, or a peft adapter fo
             'dtype': str(next(iter(found.values())).up.dtype)[6:], 'metadata': dict(found.metadata),
             'blocks': {k: round(v, 4) for k, v in block_norms(found).items()}}
 
-# %% ../nbs/15_cli.ipynb #de1e3c77
+# %% ../nbs/15_cli.ipynb #b458a428
 @job('loramix data my_paintings -o collection.jsonl',
      'loramix data paintings --caption "{title}, oil on canvas" --test .1')
 def data(source:str,                   # one folder of pictures per style, or pictures with captions beside them
@@ -165,18 +165,19 @@ def data(source:str,                   # one folder of pictures per style, or pi
     if page: found.write_html(page)
     return {'file': str(found.save(out or Path(source)/'paintings.jsonl') or out), **found.report()}
 
-@job('loramix latents collection.jsonl -o shards', 'loramix latents collection.jsonl --base sd15 -o shards')
+@job('loramix latents collection.jsonl -o shards', 'loramix latents collection.jsonl --base sd15 --buckets -o shards')
 def latents(collection:str,          # what `loramix data` wrote
             out:str='shards',        # folder; one that was begun is continued
             base:str='tiny',         # tiny, sd14, sd15, sdxl, a hub id or a folder
             size:int=None,           # pixels a side; the base's own if not given
+            buckets:bool=False,      # shapes near each painting's own, instead of the middle square
            )->dict:
     "Compute latents and text states once, into shards."
     from loramix_nb.core import load_base
     from loramix_nb.data import Paintings
     from loramix_nb.latents import precompute
     paintings = Paintings.load(collection) # before the base, which takes longer
-    made = precompute(paintings, load_base(base), out, **_numbers(size=size))
+    made = precompute(paintings, load_base(base), out, buckets=buckets, **_numbers(size=size))
     return {'folder': out, 'counts': made.index['counts']}
 
 # %% ../nbs/15_cli.ipynb #b06b7fdc
