@@ -9,12 +9,11 @@ __all__ = ['CORNERS', 'KEEPS', 'Latest', 'png', 'mark', 'Shelf', 'apart', 'Easel
            'MixBoard', 'facets', 'chosen', 'SweepBrowser', 'as_png', 'Survey', 'figure_png', 'descent', 'PoolBrowser',
            'PhotoEasel', 'TransferBoard']
 
-# %% ../nbs/13_widgets.ipynb #4ff868f4
+# %% ../nbs/13_widgets.ipynb #506c3c63
 import hashlib, html, io, json, re, threading, time
 from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import contextmanager
 from copy import copy, deepcopy
 from pathlib import Path
 import numpy as np, torch
@@ -749,7 +748,7 @@ class PoolBrowser(View):
 
     def picture_and_words(self): return bytes(self.tree), f'a pool of {len(self.pool)} LoRAs'
 
-# %% ../nbs/13_widgets.ipynb #186ac5b5
+# %% ../nbs/13_widgets.ipynb #00b13c84
 KEEPS = 'strength', 'image_scale', 'control_scale'
 
 class PhotoEasel(Easel):
@@ -773,20 +772,13 @@ class PhotoEasel(Easel):
         canvas = np.array(lay_out(photo, native_size(self.pipe), self.pipe.vae_scale_factor)[0])
         job = dict(prompt=prompt, negative=self.negative, seed=int(seed), weights=row[3:], picture=canvas,
                    edges=edge_map(canvas) if how.control_scale else None)
-        with self.lock, _halted(self.pipe.unet, stale):
-            x = paint_over(self.pipe, [job], how, self.control, self.read)[0]
+        with self.lock:
+            if stale(): raise Stopped("not begun: it was not wanted any more")
+            x = paint_over(self.pipe, [job], how, self.control, self.read, lambda *_: stale())[0]
         painted = Image.fromarray(np.rint(x*255).astype(np.uint8))
         picture = np.asarray(painted.resize(photo.size, Image.Resampling.LANCZOS))
         self.shelf.put(scene, row, steps, picture)
         return picture
-
-@contextmanager
-def _halted(unet, stale): # `Stopped` before the next step
-    def look(*_):
-        if stale(): raise Stopped("not wanted any more")
-    hook = unet.register_forward_pre_hook(look)
-    try: yield look()
-    finally: hook.remove()
 
 # %% ../nbs/13_widgets.ipynb #5b0cdc22
 class TransferBoard(Studio):
