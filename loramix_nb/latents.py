@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from .core import BASES, alone_in, atomic_path, fingerprint, noise, progress, read_json, reading, write_json
 from .data import Painting, lot, open_picture
 
-# %% ../nbs/03_latents.ipynb #f438e4b5
+# %% ../nbs/03_latents.ipynb #1893667a
 _DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 def encoding_dtype(vae, precision:str='auto')->torch.dtype: # 'auto': fp16 on CUDA, fp32 elsewhere; or one of the others
@@ -54,14 +54,18 @@ def _plain_blocks(vae): # those that have no time, change no size, scale nothing
 @contextmanager
 def prepared(vae, dtype:torch.dtype):
     "A VAE with its weights in another precision, channels-last, working in place; afterwards exactly as it was."
-    params = list(vae.parameters()); before, blocks = [p.data for p in params], _plain_blocks(vae)
-    layout = lambda p: torch.channels_last if p.ndim == 4 else torch.preserve_format
-    for p in params: p.data = p.data.to(dtype, memory_format=layout(p))
+    blocks, before = _plain_blocks(vae), {m: m._parameters for m in vae.modules()}
+    for m, own in before.items(): # not in the parameters themselves: another thread's VAE may share them
+        m._parameters = {k: p if p is None else _laid_out(p, dtype) for k, p in own.items()}
     for b in blocks: b.forward = partial(_in_place, b)
     try: yield vae
     finally:
-        for p, data in zip(params, before): p.data = data
+        for m, own in before.items(): m._parameters = own
         for b in blocks: del b.forward
+
+def _laid_out(p, dtype):
+    layout = torch.channels_last if p.ndim == 4 else torch.preserve_format
+    return torch.nn.Parameter(p.data.to(dtype, memory_format=layout), p.requires_grad)
 
 def _moments(x, vae, dtype):
     if vae.dtype != dtype:
