@@ -335,7 +335,7 @@ def _as_they_are(pipe, args): # embeddings have a row for every picture by now
         if before is None: delattr(pipe, name)
         else: setattr(pipe, name, before)
 
-# %% ../nbs/07_sampling.ipynb #32cc0297
+# %% ../nbs/07_sampling.ipynb #0f1c2807
 class Stopped(Exception):
     "Painting ended because a callback said so."
 
@@ -362,9 +362,11 @@ def _sliced(vae, pixels=2**21): # pictures leave the VAE a few at a time: it nee
         with prepared(vae, vae.dtype) if cpu else nullcontext():
             parts = torch.cat([whole(x, return_dict=False, **kw)[0] for x in z.split(n)])
         return DecoderOutput(sample=parts) if return_dict else (parts,)
-    vae.decode = decode
+    before, vae.decode = vars(vae).get('decode'), decode
     try: yield
-    finally: vae.decode = whole
+    finally: # what was the class's is the class's again: a copy of this VAE must not decode with its weights
+        if before is None: del vae.decode
+        else: vae.decode = before
 
 @contextmanager
 def _lean(pipe): # on a CPU: the text's keys and values are computed once, and memory is not asked for again and again
