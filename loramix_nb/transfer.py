@@ -231,13 +231,11 @@ class Settings:
                              "pass control=load_control(pipe)")
         return self
 
-# %% ../nbs/08_transfer.ipynb #98d1c3d7
+# %% ../nbs/08_transfer.ipynb #5284488b
 def _variant(pipe, control, from_noise): # shares all parts with `pipe`
     from diffusers import AutoPipelineForImage2Image, AutoPipelineForText2Image
     kind = AutoPipelineForText2Image if from_noise else AutoPipelineForImage2Image
-    variant = kind.from_pipe(pipe, **({} if control is None else {'controlnet': control}))
-    variant.prepare_ip_adapter_image_embeds = lambda picture, states, *_: states # its own would show all photos to each
-    return variant
+    return kind.from_pipe(pipe, **({} if control is None else {'controlnet': control}))
 
 def _own(pipe, jobs, how, lines): # what the pipeline takes for each photo
     def tensor(x): return torch.tensor(x).permute(2, 0, 1).to(pipe.unet.dtype)/255
