@@ -32,7 +32,7 @@ from loramix_nb.lora import load_lora
 from loramix_nb.merging import Recipe, merge
 from loramix_nb.sampling import generate, mix_into, mixed
 from loramix_nb.transfer import restyle
-from loramix_nb.widgets import Easel, board_mix, split_blocks, triangle_point, triangle_weights
+from loramix_nb.widgets import Easel, board_mix, mark, split_blocks, triangle_point, triangle_weights
 
 TOP = Path(__file__).resolve().parent.parent
 NAMES = "chromium", "chromium-browser", "google-chrome"
@@ -120,17 +120,16 @@ class Screen:
         self.page.wait_for_function(f"([box, args]) => ({test})(box, ...args)", timeout=SLOW,
                                     arg=[self.box.element_handle(), args])
 
-    def shows(self, expected, what):
-        "Wait for this picture, to one grey level: what lies between two may be rounded the other way elsewhere."
-        expected, start = np.asarray(expected), time.time()
-        while (off := self.off(expected)) > 1 and time.time() - start < SLOW/1000: time.sleep(.1)
-        assert off <= 1, f"{self.kind}, {what}: the picture differs from the function's by {off} of 255"
-
-    def off(self, expected):
-        "By how much the picture that the browser decoded differs; 255 where there is none yet."
-        if not self.img.evaluate("img => img.naturalWidth"): return 255
+    def shows(self, expected, what, slack=0):
+        "Wait for this full picture; then compare the pixels that the browser decoded with it."
+        expected = np.asarray(expected)
+        if not slack: # the mark is the hash of the pixels, so that waiting for it is waiting for the picture
+            self.until("""(box, m) => { const d = box.querySelector('figure img.lm-picture').dataset
+                return d.mark === m && d.stage === 'full' }""", mark(expected))
+        else: self.until("(box) => box.querySelector('figure img.lm-picture').dataset.stage === 'full'")
         seen = pixels(self.img)
-        return int(np.abs(seen.astype(int) - expected).max()) if seen.shape == expected.shape else 255
+        off = np.abs(seen.astype(int) - expected).max() if seen.shape == expected.shape else 255
+        assert off <= slack, f"{self.kind}, {what}: the picture differs from the function's by {off} of 255"
 
     def timed(self, act):
         "Milliseconds from a key press to the first new picture, and to the full one, with its mark."
@@ -286,7 +285,7 @@ def sweep(page, ref):
         assert chosen.count() == 1 and "seed" not in chosen.get_attribute("title")
         w.until("""box => box.querySelector('figure img').dataset.mark ===
             box.querySelector('[aria-selected=true] img').dataset.mark""")
-        w.shows(ref.run(w.code.text_content()), what)
+        w.shows(ref.run(w.code.text_content()), what, slack=1) # painted in a batch there, alone here
     w.box.locator("select[data-column=seed]").select_option("")
     w.until("box => box.querySelector('.lm-note').textContent === '6 of 6 pictures'")
 
