@@ -10,4 +10,5 @@ setup(version=cfg["version"], license=cfg["license"], keywords=cfg["keywords"].s
       packages=find_packages(include=["loramix_nb*"]), package_data={"loramix_nb": ["assets/**/*"]},
       entry_points={"console_scripts": cfg["console_scripts"].split()},
       install_requires=cfg["requirements"].split(),
-      extras_require={k.removesuffix("_requirements"): v.split() for k, v in cfg.items() if k.endswith("_requirements")})
+      extras_require={k.removesuffix("_requirements"): v.split()
+                      for k, v in cfg.items() if k.endswith("_requirements")})

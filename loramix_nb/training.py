@@ -135,7 +135,7 @@ def _check_numbers(cfg):
         if not 0 <= getattr(cfg, k) < 1: raise ValueError(f"{k}={getattr(cfg, k)} is a share: take .1, or 0 for none")
     if cfg.alpha is not None and not _number(cfg, 'alpha'):
         raise ValueError("alpha=0 would leave nothing of what is learned: give a number above it, or None for the rank")
-    if not 0 <= _number(cfg, 'token_share') <= 1: raise ValueError(f"token_share={cfg.token_share}: a share of the steps")
+    if _number(cfg, 'token_share') > 1: raise ValueError(f"token_share={cfg.token_share}: a share of the steps")
     if not isinstance(cfg.seed, int): raise ValueError(f"seed={cfg.seed!r}: give a whole number")
 
 def _whole(cfg, k, least):
