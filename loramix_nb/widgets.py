@@ -135,7 +135,8 @@ def apart(pipe): # another pipeline around the same weights
     other = copy(pipe)
     for k, part in pipe.components.items():
         if isinstance(part, torch.nn.Module): setattr(other, k, twin(part))
-        elif hasattr(part, 'set_timesteps'): setattr(other, k, deepcopy(part)) # a scheduler remembers where it is
+        elif hasattr(part, 'set_timesteps') or hasattr(part, 'tokenize'): # they remember: where it is, how texts are cut
+            setattr(other, k, deepcopy(part))
     return other
 
 # %% ../nbs/13_widgets.ipynb #cc750edb
