@@ -7,9 +7,9 @@ __all__ = ['COLOURS', 'parts', 'place', 'Curve', 'alpha_curve', 'alpha_curves', 
            'plot_curves', 'plot_prompts', 'line_matrix', 'crosses_at', 'logistic', 'switch', 'ternary', 'plot_ternary',
            'content_against_style', 'plot_content', 'wilson', 'share', 'pure_accuracy', 'baseline', 'subject_kept',
            'mean_probs', 'probability_bar', 'plot_grid', 'scene_of', 'truth', 'Ruler', 'make_ruler', 'compare_methods',
-           'method_table', 'pool_member', 'painted_once', 'weight_distances', 'rank_correlation', 'refactored',
-           'without_block', 'layer_atlas', 'arrow', 'figures', 'threes', 'over_seeds', 'picture_uri', 'svg', 'Shown',
-           'page', 'plot_trainings', 'report_html']
+           'method_table', 'pool_member', 'painted_once', 'weight_distances', 'mantel', 'refactored', 'without_block',
+           'layer_atlas', 'arrow', 'figures', 'threes', 'over_seeds', 'picture_uri', 'svg', 'Shown', 'page',
+           'plot_trainings', 'report_html']
 
 # %% ../nbs/11_analysis.ipynb #a26061e3
 import base64, html, io, json, re
@@ -495,8 +495,8 @@ def _mad(a, b): # of the stored numbers, as they are in the file
     diff = [(p.float() - q.float()).abs().flatten() for k in a for p, q in ((a[k].up, b[k].up), (a[k].down, b[k].down))]
     return float(torch.cat(diff).mean())
 
-def rank_correlation(x:np.ndarray, y:np.ndarray, # [n,n] distances between the same things
-                     draws:int=500, seed:int=0)->dict: # rho, low, high, pairs, p
+def mantel(x:np.ndarray, y:np.ndarray, # [n,n] distances between the same things
+           draws:int=500, seed:int=0)->dict: # rho, low, high, pairs, p
     "Spearman over pairs, with an interval from drawing the *things* again, and a permutation p-value (Mantel 1967)."
     from scipy.stats import rankdata
     pair, n, rng = np.triu_indices(len(x), 1), len(x), np.random.default_rng(seed)
