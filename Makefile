@@ -45,8 +45,9 @@ app: $(READY)
 test: $(READY)
 	$(BIN)/python .ci/checks.py
 
+# In a container one is often root, which Jupyter only takes with a flag.
 lab: $(READY)
-	$(BIN)/jupyter lab nbs
+	$(BIN)/jupyter lab nbs $(if $(filter 0,$(shell id -u)),--allow-root)
 
 docs: $(READY)
 	@if command -v quarto >/dev/null; then $(BIN)/nbdev-docs && echo "The site is in _docs/index.html"; \
