@@ -16,7 +16,7 @@ from importlib import metadata
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_origin
 import errno, hashlib, json, os, platform, re, secrets, shutil, subprocess, tarfile, time, tokenize, zipfile
 
 if TYPE_CHECKING:
@@ -111,10 +111,11 @@ def from_row(cls, # a dataclass
     if odd := [k for k in row if k not in known]:
         raise ValueError(f"{where} has a field '{odd[0]}': known are {', '.join(known)}")
     for k, f in known.items():
-        kind = {float: (int, float)}.get(f.type, f.type)
+        kind = {float: (int, float)}.get(f.type, f.type) # of list[float] Python 3.10 says that it is a class
         if k not in row:
             if f.default is f.default_factory is MISSING: raise ValueError(f"{where} lacks the field '{k}'")
-        elif isinstance(kind, (type, tuple)) and not isinstance(row[k], kind) and row[k] is not f.default:
+        elif (isinstance(kind, (type, tuple)) and not get_origin(kind) and not isinstance(row[k], kind)
+              and row[k] is not f.default):
             raise ValueError(f"{where} has {k}={row[k]!r:.40}, which is no {f.type.__name__}")
     return cls(**row)
 
