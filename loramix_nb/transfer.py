@@ -56,7 +56,7 @@ def _picture_of(a):
 
 def _as_file(im): # in memory, so that there is one set of rules for all that may be odd about a picture
     im, buffer = ImageOps.exif_transpose(im), BytesIO()
-    known = {'La': 'LA', 'RGBa': 'RGBA', 'PA': 'RGBA', 'HSV': 'RGB', 'RGBX': 'RGB'} # to TIFF
+    known = {'La': 'LA', 'RGBa': 'RGBA', 'PA': 'RGBA', 'HSV': 'RGB', 'YCbCr': 'RGB', 'RGBX': 'RGB'} # to TIFF
     im.convert('RGBA' if 'transparency' in im.info else known.get(im.mode, im.mode)).save(buffer, 'TIFF')
     return buffer
 
