@@ -10,7 +10,7 @@ __all__ = ['CORNERS', 'KEEPS', 'Latest', 'png', 'mark', 'Shelf', 'apart', 'Easel
            'PhotoEasel', 'TransferBoard']
 
 # %% ../nbs/13_widgets.ipynb #506c3c63
-import hashlib, html, io, json, re, threading, time
+import hashlib, html, inspect, io, json, re, threading, time
 from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable
@@ -264,6 +264,11 @@ class View(anywidget.AnyWidget):
     note = traitlets.Unicode().tag(sync=True) # said to the user, and read aloud by screen readers
     code = traitlets.Unicode().tag(sync=True)
     controls = traitlets.List([]).tag(sync=True) # traits that are sent along with an action
+
+    def __init_subclass__(cls, **kw):
+        super().__init_subclass__(**kw)
+        own = inspect.signature(cls.__init__) # Python 3.10 would show what traitlets' `__new__` takes, which is anything
+        cls.__signature__ = own.replace(parameters=[*own.parameters.values()][1:])
 
     def __init__(self, **traits):
         super().__init__(**traits)
