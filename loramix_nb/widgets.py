@@ -135,7 +135,7 @@ def apart(pipe): # another pipeline around the same weights
     other = copy(pipe)
     for k, part in pipe.components.items():
         if isinstance(part, torch.nn.Module): setattr(other, k, twin(part))
-        elif hasattr(part, 'set_timesteps') or hasattr(part, 'tokenize'): # they remember: where it is, how texts are cut
+        elif hasattr(part, 'set_timesteps') or hasattr(part, 'tokenize'): # they remember where they are
             setattr(other, k, deepcopy(part))
     return other
 
@@ -267,7 +267,7 @@ class View(anywidget.AnyWidget):
 
     def __init_subclass__(cls, **kw):
         super().__init_subclass__(**kw)
-        own = inspect.signature(cls.__init__) # Python 3.10 would show what traitlets' `__new__` takes, which is anything
+        own = inspect.signature(cls.__init__) # Python 3.10 would show that of traitlets' `__new__`
         cls.__signature__ = own.replace(parameters=[*own.parameters.values()][1:])
 
     def __init__(self, **traits):
