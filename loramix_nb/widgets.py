@@ -124,8 +124,9 @@ def apart(pipe): # another pipeline around the same weights
     twins = {}
     def twin(m):
         if id(m) not in twins:
-            if 'forward' in vars(m): raise ValueError("this pipeline is moved between devices while it works, so there "
-                                                      "cannot be two of it: pipe.to(device) instead of offloading")
+            if 'forward' in vars(m):
+                raise ValueError(f"{type(m).__name__} has a forward of its own, as offloading and torch.compile(…) "
+                                 "leave it, so there cannot be two: take pipe.to(device), and pipe.unet.compile()")
             t = twins[id(m)] = copy(m) # shares the dict of its parameters, so that it follows a later pipe.to(…)
             t._modules = {k: c if c is None else twin(c) for k, c in m._modules.items()}
             vars(t).update({k: list(v) for k, v in vars(m).items() if type(v) is list}) # an adapter's scale is one
