@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np, torch
 from torch import Tensor
 from .core import atomic_path, figure, progress, reading, sha256
-from .lora import Lora, distances, gram, load_lora, norm, save_lora, thin_svd
+from .lora import Lora, by_name, distances, gram, load_lora, norm, save_lora, thin_svd
 from .merging import (Recipe, block_name, check_families, find_method, merge, mix,
                                 shared_modules)
 
@@ -186,12 +186,12 @@ def _lora_files(path): # a file or a peft folder is one LoRA; of any other folde
 def load(self:Pool,
          *paths,          # LoRA files in any format, peft folders, folders full of these
          bad:str='error', # a file that cannot be read: 'error', or 'skip' with a warning
-        )->list[str]: # the names they have in the pool, those of their files
+        )->list[str]: # the names they have in the pool, see `by_name`
     "Take LoRAs in from files: all of them, or none."
     if bad not in ('error', 'skip'): raise ValueError(f"bad={bad!r}: it is 'error' or 'skip'")
-    files, loras = [f for p in paths for f in _lora_files(p)], []
-    for f in files if len(files) < 4 else progress(files, 'loading'):
-        try: loras.append(load_lora(f))
+    files, loras = by_name([f for p in paths for f in _lora_files(p)]), []
+    for name in files if len(files) < 4 else progress(list(files), 'loading'):
+        try: loras.append(load_lora(files[name], name))
         except (ValueError, FileNotFoundError) as e:
             if bad == 'error': raise
             warnings.warn(f"left out: {e}", stacklevel=2)

@@ -249,9 +249,8 @@ def sweep(*loras:str,                # one file, or two, three, ...
     "Paint every mix of LoRAs, of every prompt, with every seed, and a labelled grid."
     from loramix_nb import sampling
     from loramix_nb.core import load_base
-    from loramix_nb.lora import load_lora
-    paths, _ = _loras(loras)
-    found = {l.name: l for l in map(load_lora, paths)}
+    from loramix_nb.lora import by_name, load_lora
+    found = {n: load_lora(p, n) for n, p in by_name(_loras(loras)[0]).items()}
     weights, luck = _mixes(list(found), _list(alphas, float), parts), _list(seeds, int)
     made = sampling.sweep(load_base(base), found, out, weights, prompt.split('|'), luck, steps, guidance, negative)
     sheet = Path(out)/'grid.png'
@@ -307,16 +306,16 @@ def restyle(photos:str,              # a folder of photos; folders in it are gon
     "Redraw a tree of photos in a style, or in a mix."
     from loramix_nb import transfer
     from loramix_nb.core import load_base
-    from loramix_nb.lora import load_lora
+    from loramix_nb.lora import by_name, load_lora
     from loramix_nb.sampling import mix_into
     if not Path(photos).is_dir(): raise NotADirectoryError(f"'{photos}' is no folder: give one with photos in it")
     paths, weights = _loras(loras) if loras else ([], [])
-    pipe, found = load_base(base), [load_lora(p) for p in paths]
-    if found: mix_into(pipe, {l.name: l for l in found})
+    found, pipe = {n: load_lora(p, n) for n, p in by_name(paths).items()}, load_base(base)
+    if found: mix_into(pipe, found)
     if image_scale: transfer.load_ip_adapter(pipe)
     net = control and transfer.load_control(pipe, *([] if control == 'canny' else [control]))
-    made = transfer.restyle(pipe, photos, {l.name: w for l, w in zip(found, weights)} or None, prompt, strength,
-                            image_scale, net or None, seed=seed, steps=steps, guidance=guidance, out=out)
+    made = transfer.restyle(pipe, photos, dict(zip(found, weights)) or None, prompt, strength, image_scale, net or None,
+                            seed=seed, steps=steps, guidance=guidance, out=out)
     return {'folder': out, 'pictures': len(made)}
 
 # %% ../nbs/15_cli.ipynb #0d1f5895
@@ -368,11 +367,12 @@ def app(*loras:str,         # two LoRA files or more; three of the painter's era
        )->dict:
     "Open the sliders in a browser."
     from loramix_nb.core import asset, write_json
+    from loramix_nb.lora import by_name
     if not find_spec('voila'): raise ImportError("the app needs Voila: pip install 'loramix-nb[app]'")
     eras = [str(asset(f'eras/{e}.safetensors')) for e in ('early_renaissance', 'expressionism', 'pop_art')]
     paths, token = _loras(loras, 2)[0] if loras else eras, secrets.token_urlsafe(16)
     page = Path(out)/'studio.ipynb'
-    write_json(page, studio({Path(p).stem: str(Path(p).resolve()) for p in paths}, base, prompt, seed))
+    write_json(page, studio({n: str(Path(p).resolve()) for n, p in by_name(paths).items()}, base, prompt, seed))
     print(f'http://127.0.0.1:{port}/?token={token}  (Ctrl-C ends it)', flush=True)
     done = subprocess.run(server(page.name, port, token), cwd=out, env={**os.environ, 'OMP_NUM_THREADS': '1'})
     return {'page': str(page), 'exit': done.returncode}

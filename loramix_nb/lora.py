@@ -8,8 +8,8 @@ __all__ = ['DTYPES', 'Factors', 'wide', 'rows', 'both_wide', 'Lora', 'inner', 'n
            'kept_energy', 'kept_rank', 'check_rank', 'resize', 'cut_layers', 'energy_kept', 'principal_angles',
            'open_tensors', 'dotted', 'from_ldm', 'to_ldm', 'module_name', 'numbered_names', 'factors_from', 'split_key',
            'diffusers_names', 'sort_tensors', 'peft_configs', 'fits', 'peft_scale', 'read_layer', 'load_lora',
-           'base_family', 'file_tensors', 'file_metadata', 'write_safetensors', 'save_lora', 'layers', 'misfits',
-           'architecture', 'bake', 'extract', 'block_of', 'block_norms', 'summary', 'plot_lora']
+           'by_name', 'base_family', 'file_tensors', 'file_metadata', 'write_safetensors', 'save_lora', 'layers',
+           'misfits', 'architecture', 'bake', 'extract', 'block_of', 'block_norms', 'summary', 'plot_lora']
 
 # %% ../nbs/04_lora.ipynb #02c99811
 import hashlib, json, math, re, zipfile
@@ -748,6 +748,16 @@ def load_lora(path,               # a LoRA file in any dialect, or a peft adapte
 def _source(path):
     file = path if path.is_file() else next(path.glob('adapter_model.*'))
     return {'file': path.name, 'sha256': sha256(file)}
+
+# %% ../nbs/04_lora.ipynb #c01f1e50
+def by_name(files:list, # LoRA files or peft folders
+           )->dict: # name -> file
+    "What to call LoRAs: by their files, and those whose files are called alike by their folders."
+    stems = [Path(f).stem for f in files]
+    names = [s if stems.count(s) == 1 else Path(f).absolute().parent.name for s, f in zip(stems, files)]
+    if twice := [n for i, n in enumerate(names) if n in names[:i]]:
+        raise ValueError(f"two LoRAs would be called '{twice[0]}': rename a file, so that they can be told apart")
+    return dict(zip(names, files))
 
 # %% ../nbs/04_lora.ipynb #17458def
 _CROSS = {768: 'sd1', 1024: 'sd2', 2048: 'sdxl'}
