@@ -13,7 +13,7 @@ __all__ = ['TEXT', 'ALPHAS', 'SCHEDULERS', 'BASELINES', 'Layer', 'Once', 'Diagon
 from .core import (atomic_path, fingerprint, generator, inside, load_base, progress, read_jsonl, reading,
                              write_jsonl)
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from difflib import get_close_matches
 from diffusers.models.autoencoders.vae import DecoderOutput
 from filelock import FileLock
@@ -325,15 +325,17 @@ def _looked_at(pipe, jobs, guidance): # jobs with the embeddings of the picture 
     return [{**j, 'own': seen(j['own'])} for j in jobs]
 
 @contextmanager
-def _as_they_are(pipe, args): # embeddings have a row for every picture by now
-    if _EMBEDS not in args: yield; return
-    name = 'prepare_ip_adapter_image_embeds'
-    before = vars(pipe).get(name)
-    setattr(pipe, name, lambda picture, embeds, *_, **__: embeds)
+def _lent(x, **own): # methods of this one, while the block runs; left on it, they would work for it in a copy, too
+    before = {k: vars(x)[k] for k in own if k in vars(x)}
+    vars(x).update(own)
     try: yield
     finally:
-        if before is None: delattr(pipe, name)
-        else: setattr(pipe, name, before)
+        for k in own: del vars(x)[k]
+        vars(x).update(before)
+
+def _as_they_are(pipe, args): # embeddings have a row for every picture by now
+    same = {'prepare_ip_adapter_image_embeds': lambda picture, embeds, *_, **__: embeds}
+    return _lent(pipe, **(same if _EMBEDS in args else {}))
 
 # %% ../nbs/07_sampling.ipynb #0f1c2807
 class Stopped(Exception):
@@ -362,25 +364,18 @@ def _sliced(vae, pixels=2**21): # pictures leave the VAE a few at a time: it nee
         with prepared(vae, vae.dtype) if cpu else nullcontext():
             parts = torch.cat([whole(x, return_dict=False, **kw)[0] for x in z.split(n)])
         return DecoderOutput(sample=parts) if return_dict else (parts,)
-    before, vae.decode = vars(vae).get('decode'), decode
-    try: yield
-    finally: # what was the class's is the class's again: a copy of this VAE must not decode with its weights
-        if before is None: del vae.decode
-        else: vae.decode = before
+    with _lent(vae, decode=decode): yield
 
 @contextmanager
 def _lean(pipe): # on a CPU: the text's keys and values are computed once, and memory is not asked for again and again
     if pipe.unet.device.type != 'cpu': yield; return
     torch.empty(31 << 20, dtype=torch.uint8) # freed at once: glibc keeps freed blocks up to the largest it has seen
     of_text = [m for n, m in pipe.unet.named_modules() if n.endswith(('attn2.to_k', 'attn2.to_v'))]
-    before = [vars(m).get('forward') for m in of_text]
-    for m in of_text: m.forward = Once(m.forward)
-    try: yield
-    finally:
-        for m, was in zip(of_text, before):
-            if was is None: del m.forward
-            else: m.forward = was
-        for layer in mixed(pipe).layers if mixed(pipe) else []: layer.kept = None
+    with ExitStack() as lent:
+        for m in of_text: lent.enter_context(_lent(m, forward=Once(m.forward)))
+        try: yield
+        finally:
+            for layer in mixed(pipe).layers if mixed(pipe) else []: layer.kept = None
 
 # %% ../nbs/07_sampling.ipynb #b0c2e07c
 @torch.no_grad()
