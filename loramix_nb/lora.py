@@ -755,8 +755,9 @@ def by_name(files:list, # LoRA files or peft folders
     "What to call LoRAs: by their files, and those whose files are called alike by their folders."
     stems = [Path(f).stem for f in files]
     names = [s if stems.count(s) == 1 else Path(f).absolute().parent.name for s, f in zip(stems, files)]
-    if twice := [n for i, n in enumerate(names) if n in names[:i]]:
-        raise ValueError(f"two LoRAs would be called '{twice[0]}': rename a file, so that they can be told apart")
+    if twice := [(files[names.index(n)], f, n) for i, (f, n) in enumerate(zip(files, names)) if n in names[:i]]:
+        raise ValueError("'{}' and '{}' would both be called '{}': rename one, so that they can be told apart"
+                         .format(*twice[0]))
     return dict(zip(names, files))
 
 # %% ../nbs/04_lora.ipynb #17458def
