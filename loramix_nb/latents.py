@@ -65,7 +65,7 @@ def prepared(vae, dtype:torch.dtype):
 
 def _laid_out(p, dtype):
     layout = torch.channels_last if p.ndim == 4 else torch.preserve_format
-    return torch.nn.Parameter(p.data.to(dtype, memory_format=layout), p.requires_grad)
+    return nn.Parameter(p.data.to(dtype, memory_format=layout), p.requires_grad)
 
 def _moments(x, vae, dtype):
     if vae.dtype != dtype:
