@@ -12,7 +12,7 @@ __all__ = ['MISSING', 'SPACES', 'INSIDE', 'BLOCKS', 'PRESETS', 'METHODS', 'check
            'interference', 'find_method', 'Recipe', 'merge', 'methods']
 
 # %% ../nbs/06_merging.ipynb #05f3f123
-import difflib, hashlib, inspect, json, math
+import difflib, hashlib, inspect, json, math, re
 from numbers import Real
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,8 +20,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from .core import generator, read_json, reading, write_json
-from .lora import (Factors, Lora, base_family, block_of, check_rank, combine, cut_layers, gram, inner, layers,
-                             load_lora, low_rank, rows, scaled, thin_svd, to_ldm, wide)
+from .lora import (Factors, Lora, base_family, block_of, by_name, check_rank, combine, cut_layers, gram,
+                             in_shape, inner, joined_embeddings, layers, load_lora, low_rank, rows, scaled, thin_svd,
+                             to_ldm, wide)
 
 # %% ../nbs/06_merging.ipynb #a75a715b
 MISSING = 'error', 'skip', 'zero' # what a layer that is not in all LoRAs can mean
@@ -43,7 +44,7 @@ def check_families(loras:list[Lora], # any of them
     families = [base_family(lora) for lora in loras]
     def alike(a, b): # a LoRA without cross-attention does not show its family, but its layers can be compared
         both = [k for k in a if k in b]
-        return both and all(a[k].shape == b[k].shape for k in both)
+        return both and all(a[k].bare_shape == b[k].bare_shape for k in both)
     if len(set(families) - {'custom'}) > 1 or (
         len(set(families)) > 1 and not all(alike(loras[0], lora) for lora in loras[1:])):
         raise ValueError("LoRAs for different bases cannot be mixed: " +
@@ -73,10 +74,11 @@ def paired(loras:list[Lora],    # what to mix
     pairs = {}
     for k in shared_modules(loras, missing):
         have = [(lora, w) for lora, w in zip(loras, weights) if k in lora]
-        if odd := next((l for l, _ in have if l[k].shape != have[0][0][k].shape), None):
-            raise ValueError(f"module '{k}' is {have[0][0][k].shape} in '{have[0][0].name}' and {odd[k].shape} in "
+        first = have[0][0]
+        if odd := next((l for l, _ in have if l[k].bare_shape != first[k].bare_shape), None):
+            raise ValueError(f"module '{k}' is {first[k].shape} in '{first.name}' and {odd[k].shape} in "
                              f"'{odd.name}': they are not for one base")
-        have = [(lora[k], w) for lora, w in have if w != 0] or [(have[0][0][k], 0.)]
+        have = [(in_shape(lora[k], first[k].shape), w) for lora, w in have if w != 0] or [(first[k], 0.)]
         pairs[k] = [f for f, _ in have], [w for _, w in have]
     return pairs
 
@@ -85,6 +87,10 @@ def mixed_name(loras:list[Lora],    # what to mix
               )->str: # '0.3 monet + 0.7 pop art'
     "What a mix is called."
     return ' + '.join(f'{w:g} {lora.name}' for lora, w in zip(loras, weights))
+
+def _named_mix(factors, loras, weights): # with the words of all that are in it
+    words = joined_embeddings([lora for lora, w in zip(loras, weights) if w != 0])
+    return Lora(factors, name=mixed_name(loras, weights), embeddings=words)
 
 def layerwise(fn:Callable,         # (one layer's Factors, their weights, the layer's name) -> Factors
               loras:list[Lora],    # what to mix
@@ -96,7 +102,7 @@ def layerwise(fn:Callable,         # (one layer's Factors, their weights, the la
         try: return fn(fs, ws, k)
         except ValueError as e: raise ValueError(f"module '{k}': {e}") from e
     pairs = paired(loras, weights, missing)
-    return Lora({k: layer(k, *pair) for k, pair in pairs.items()}, name=mixed_name(loras, weights))
+    return _named_mix({k: layer(k, *pair) for k, pair in pairs.items()}, loras, weights)
 
 # %% ../nbs/06_merging.ipynb #9bbf2ea3
 def mix(loras:list[Lora],    # what to mix
@@ -115,14 +121,16 @@ def merge_svd(loras:list[Lora],    # what to mix
     "The best approximation of the exact mix by one of a given rank; `energy_kept` tells what each layer kept."
     check_rank(rank)
     sums = {k: [scaled(f, w) for f, w in zip(fs, ws)] for k, (fs, ws) in paired(loras, weights, missing).items()}
-    return cut_layers(sums, rank, Lora({}, name=mixed_name(loras, weights)))
+    return cut_layers(sums, rank, _named_mix({}, loras, weights))
 
 # %% ../nbs/06_merging.ipynb #ab6b02d7
 def merge_factors(loras:list[Lora],    # what to mix
-                  weights:list[float], # one number each
+                  weights:list[float], # one number each, none below zero: two signs would cancel
                   missing:str='error', # what a missing layer means: 'error', 'skip' or 'zero'
                  )->Lora:
     "Averages the factors instead of the changes: NOT the mix it looks like; kept to reproduce older pictures."
+    if min(weights, default=0) < 0:
+        raise ValueError(f"weights {weights}: 'factors' takes none below zero; 'concat' does")
     def layer(fs, ws, _):
         if len({f.rank for f in fs}) > 1:
             raise ValueError(f"'factors' cannot mix ranks {[f.rank for f in fs]}; 'concat' can")
@@ -585,6 +593,15 @@ def _check_params(method, params): # numbers where numbers belong, and in their 
             raise ValueError(f"{p}={value!r} of method '{method}': it is {_either(known)}")
         if p == 'blocks': [block_weights(b) for b in value]
 
+def _called(loras): # what each is called in a mix; files that are called alike are told apart by their folders
+    if odd := [l for l in loras if not isinstance(l, (Lora, str, Path))]:
+        raise ValueError(f"{odd[0]!r} is no LoRA and no file of one")
+    names = {str(f): n for n, f in by_name([l for l in loras if not isinstance(l, Lora)]).items()}
+    names = [l.name if isinstance(l, Lora) else names[str(l)] for l in loras]
+    if twice := [n for i, n in enumerate(names) if n in names[:i]]:
+        raise ValueError(f"two LoRAs of the recipe are called '{twice[0]}': give one another name")
+    return names
+
 def find_method(name:str, # a key of `METHODS`
                )->Callable:
     "The mixing method of that name."
@@ -613,6 +630,7 @@ class Recipe:
         if not isinstance(self.seed, int): raise ValueError(f"seed={self.seed!r}: give a whole number")
         if twice := [n for i, n in enumerate(self.names) if n in self.names[:i]]:
             raise ValueError(f"'{twice[0]}' is in the recipe twice: give each LoRA one weight, or another name")
+        _called(self.loras)
 
     @property
     def names(self)->list: return [l.name if isinstance(l, Lora) else str(l) for l in self.loras]
@@ -637,21 +655,29 @@ class Recipe:
         with reading(path): return cls(**says)
 
 # %% ../nbs/06_merging.ipynb #24d45fcb
+_TIMES = re.compile(r'ss_training_(started|finished)_at$|modelspec\.date$|loramix_seconds$') # no two runs agree on them
+_OWN = re.compile(r'loramix\.|sshs_|modelspec\.hash_|ss_network_(dim|alpha|module|args)$|ss_output_name$') # of one file
+
 def _parent(lora):
-    return {'name': lora.name, 'sha256': lora.source.get('sha256') or lora.sha256, 'metadata': dict(lora.metadata)}
+    said = {k: v for k, v in lora.metadata.items() if not _TIMES.match(k)}
+    return {'name': lora.name, 'sha256': lora.source.get('sha256') or lora.sha256, 'metadata': said}
+
+def _agreed(loras, words): # what all files say and is true of their mix; words: its own
+    gone = {t for l in loras for t in l.embeddings} - set(words)
+    return {k: v for k, v in loras[0].metadata.items()
+            if all(l.metadata.get(k) == v for l in loras) and not (_OWN.match(k) or _TIMES.match(k))
+            and not any(t in v for t in gone)}
 
 def merge(recipe:Recipe, # what to mix, and how
          )->Lora:
     "Mix as the recipe says."
     method = find_method(recipe.method)
-    loras = [l if isinstance(l, Lora) else load_lora(l) for l in recipe.loras]
+    loras = [l if isinstance(l, Lora) else load_lora(l, n) for l, n in zip(recipe.loras, _called(recipe.loras))]
     seed = {'seed': recipe.seed} if 'seed' in inspect.signature(method).parameters else {}
     made = method(loras, recipe.weights, missing=recipe.missing, **seed, **recipe.params)
-    agreed = {k: v for k, v in loras[0].metadata.items()
-              if not k.startswith('loramix.') and all(l.metadata.get(k) == v for l in loras)}
     how = {'weights': recipe.weights, 'method': recipe.method, 'params': recipe.params, 'seed': recipe.seed,
            'missing': recipe.missing, 'loras': [l.name for l in loras]}
-    return made.replace(metadata={**agreed, **made.metadata, 'modelspec.title': made.name,
+    return made.replace(metadata={**_agreed(loras, made.embeddings), **made.metadata, 'modelspec.title': made.name,
                                   'modelspec.merged_from': ', '.join(l.name for l in loras),
                                   'loramix.recipe': json.dumps(how, sort_keys=True),
                                   'loramix.parents': json.dumps([_parent(l) for l in loras], sort_keys=True)})
