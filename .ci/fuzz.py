@@ -15,6 +15,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,14 @@ from loramix_nb.cli import read_config
 from loramix_nb.core import Run, asset, write_json, write_jsonl
 from loramix_nb.data import Paintings, paint_collection
 from loramix_nb.latents import Shards
-from loramix_nb.lora import load_lora, save_lora
+from loramix_nb.lora import load_lora, save_lora, write_safetensors
 from loramix_nb.merging import Recipe
 from loramix_nb.sampling import Sweep
 
 SECONDS, SLACK = 20, 192 << 20 # for one case; bytes beyond twice the file that Python itself may need
 REFUSALS = ValueError, OSError
+STAND_INS = [b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", # of files that did not come
+             b"<!DOCTYPE html><html><head><title>404</title>", '{"error": "Ü"}'.encode("latin-1")]
 
 
 class Evil:
@@ -42,13 +45,23 @@ class Evil:
 
 
 def lora_files(home):
-    "One LoRA in every dialect that we write, and pickles."
+    "One LoRA in every dialect that we write, in float8, with words, pickles under two names, and a peft folder."
     lora = load_lora(asset("eras/pop_art.safetensors"))
+    words = lora.replace(embeddings={"<s1>": torch.ones(8), "<s1>.clip_g": torch.ones(2, 8)})
     for name, kw in {"diffusers": {}, "kohya": {"format": "kohya"}, "half": {"dtype": "fp16"}}.items():
-        save_lora(lora, home/f"{name}.safetensors", **kw)
-    torch.save({f"lora_unet_x_{i}.{p}.weight": torch.randn(4, 4) for i in range(3) for p in ("lora_up", "lora_down")},
-               home/"kohya.ckpt")
-    return {f.name: load_lora for f in sorted(home.iterdir())}
+        save_lora(words if name == "kohya" else lora, home/f"{name}.safetensors", **kw)
+    save_lora(lora.map(lambda f: replace(f, up=f.up.to(torch.float8_e4m3fn), down=f.down.to(torch.float8_e5m2))),
+              home/"eighth.safetensors")
+    pairs = {f"lora_unet_x_{i}.{p}.weight": torch.randn(4, 4) for i in range(3) for p in ("lora_up", "lora_down")}
+    for name in ("kohya.ckpt", "torch.safetensors"): torch.save(pairs, home/name)
+    readers = {f.name: load_lora for f in sorted(home.iterdir())}
+    loha = {f"mid_block.attn1.to_q.hada_w{i}_{s}": torch.randn(4, 4) for i in (1, 2) for s in "ab"}
+    (home/"peft").mkdir()
+    loha = {f"base_model.model.{k}": t for k, t in loha.items()}
+    write_safetensors(loha, {}, home/"peft"/"adapter_model.safetensors")
+    write_json(home/"peft"/"adapter_config.json", {"peft_type": "LOHA", "r": 4, "alpha": 8, "rank_pattern": {"to_k": 2},
+                                                   "alpha_pattern": {"^mid_block.*to_q": 6}, "init_weights": True})
+    return readers | {f"peft/adapter_{f}": lambda f: load_lora(f.parent) for f in ("model.safetensors", "config.json")}
 
 
 def shard_files(home):
@@ -207,7 +220,7 @@ def fuzz(cases):
             home.mkdir()
             for name, read in kind(home).items():
                 luck, file, whole = random.Random(name), home/name, (home/name).read_bytes()
-                extra = evil_pickles(sign) + (archive_members(sign) if name.endswith(".tar") else [])
+                extra = evil_pickles(sign) + STAND_INS + (archive_members(sign) if name.endswith(".tar") else [])
                 short = "lora" if "/loras/" in name else Path(name).name
                 counts = found.setdefault(f"{kind.__name__}/{short}", {})
                 for data in [whole, b"", *extra, *(damaged(whole, luck) for _ in range(cases))]:

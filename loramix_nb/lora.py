@@ -425,15 +425,19 @@ def open_tensors(path, # safetensors, torch (.pt .ckpt .bin, whatever the name s
     if path.is_dir(): return _open_peft(path)
     if not path.exists(): raise FileNotFoundError(f"no LoRA file at '{path}'")
     if not path.is_file(): raise ValueError(f"'{path}' is not a regular file")
-    with path.open('rb') as file: head = file.read(64)
+    head = _head(path)
     if not head: raise ValueError(f"'{path}' is empty (0 bytes): copy or download it again")
-    if what := next((w for start, w in _INSTEAD.items() if head.lstrip().lower().startswith(start)), None):
-        raise ValueError(f"'{path}' is {what}, or download it again")
     header = head[8:9] == b'{' and int.from_bytes(head[:8], 'little') < 2**28 # a length and the start of some JSON
     tensors, metadata = _open_pickle(path) if not header and head[:1] in (b'P', b'\x80') else _open_safetensors(path)
     if wrong := next((k for k, t in tensors.items() if not _plain(t)), None):
         raise ValueError(f"'{path}': tensor '{str(wrong)[:80]}' is not a plain block of numbers")
     return tensors, metadata
+
+def _head(path): # the first bytes, if they are of a file and not of what stands in for it
+    with path.open('rb') as file: head = file.read(64)
+    if what := next((w for start, w in _INSTEAD.items() if head.lstrip().lower().startswith(start)), None):
+        raise ValueError(f"'{path}' is {what}, or download it again")
+    return head
 
 def _plain(t): # not sparse, not quantised, and no larger than what it is stored in
     return (t.layout == torch.strided and not t.is_quantized and not t.is_complex()
@@ -480,6 +484,7 @@ def _open_peft(folder):
     tensors, metadata = open_tensors(weights[0])
     config = folder/'adapter_config.json'
     if not config.exists(): return tensors, metadata
+    _head(config)
     if (size := config.stat().st_size) > 2**22: raise ValueError(f"'{config}' has {size:,} bytes: no configuration has")
     try: return tensors, {**metadata, 'peft_config': config.read_text(encoding='utf-8-sig')} # some editors mark it so
     except UnicodeDecodeError as e: raise ValueError(f"'{config}' is not UTF-8 ({e}): save it as UTF-8") from e
@@ -646,6 +651,8 @@ _TOKEN = re.compile(r'^(?:lora_embedding\.|bundle_emb\.)?(<.+>|(?<=\.)[^.]+)'
                     rf'(?:\.string_to_param\.\*|\.clip_l|({_ENCODER.pattern[:-1]}))?$')
 _MAGNITUDE = re.compile(r'\.(dora_scale|lora_magnitude_vector|magnitude)(\.|$)')
 
+_TWICE = "it holds two changes for '{}', '{}' and {}: keep one of them, or save each in a file of its own"
+
 def split_key(key:str)->tuple[str|None, str]: # (diffusers layer name, part); (None, key) if it is not understood
     "Which layer a tensor belongs to, and what it is there."
     if m := _PAIR.match(key): return module_name(m[1]), _ROLE[re.split(r'[._]', m[2])[-1]]
@@ -685,20 +692,28 @@ def _sd3(tensors):
             pieces = [torch.cat(t.chunk(2)[::-1])] # the last block of the context, and the last layer: shift and scale
         for n, piece in zip(names, pieces): yield f'{home}{n}.{part}', piece
 
+def _each_once(pairs): # key -> Tensor; a file can hold a layer under both of its names
+    out = {}
+    for key, t in pairs:
+        if key in out: raise ValueError(_TWICE.format(split_key(key)[0] or key, key, "the base's own name for it"))
+        out[key] = t
+    return out
+
 def diffusers_names(tensors:dict)->dict: # key -> Tensor
     "Keys of a transformer base's own code, and fused layers, as diffusers has them; other keys stay as they are."
-    if any(str(k).startswith('lora_unet_joint_blocks_') for k in tensors): return dict(_sd3(tensors))
+    if any(str(k).startswith('lora_unet_joint_blocks_') for k in tensors): return _each_once(_sd3(tensors))
     name = next((c for c, pattern in _CONVERTERS.items() if any(re.match(pattern, str(k)) for k in tensors)), None)
     if name is None: return tensors
     if any(_MAGNITUDE.search(str(k)) for k in tensors): raise ValueError(_DORA) # which some of them would leave out
     from diffusers.loaders import lora_conversion_utils as theirs
-    try: return getattr(theirs, name)({k: wide(t) for k, t in tensors.items()}) # in float32: alpha is multiplied in
+    own = {k: t for k, t in tensors.items() if str(k).startswith(('transformer.', 'lora_transformer_'))}
+    rest = {k: wide(t) for k, t in tensors.items() if k not in own} # in float32: alpha is multiplied in
+    try: made = getattr(theirs, name)(rest)
     except Exception as e: # a KeyError or an AssertionError, mostly, for a layer that is not whole
         raise ValueError(f"diffusers' {name} does not understand it ({type(e).__name__}: {str(e)[:200]})") from e
+    return _each_once([*made.items(), *own.items()])
 
 # %% ../nbs/04_lora.ipynb #a6166cb4
-_TWICE = "it holds two changes for '{}', '{}' and '{}': keep one of them, or save each in a file of its own"
-
 def _named(tensors): # numbered keys get names; a plain list holds up, down, up, down …; other keys stay as they are
     if 0 in tensors: # the layers of a text encoder are all of one width
         model = 'text_encoder' if len({len(t) for i, t in tensors.items() if i % 2 == 0 and t.ndim}) == 1 else 'unet'
@@ -708,19 +723,27 @@ def _named(tensors): # numbered keys get names; a plain list holds up, down, up,
         for i, name in enumerate(numbered_names([len(t) for t in ups], model) if ups else []):
             for part in ('up', 'down'):
                 if (key := f'{model}:{i}:{part}') not in tensors: raise ValueError(f"'{key}' is missing")
-                if (new := f'{name}.lora_{part}.weight') in tensors: raise ValueError(_TWICE.format(name, key, new))
+                new = f'{name}.lora_{part}.weight'
+                if new in tensors: raise ValueError(_TWICE.format(name, key, repr(new)))
                 tensors[new] = tensors.pop(key)
     return tensors
 
+# %% ../nbs/04_lora.ipynb #a1f0d018
 def _without_wrappers(tensors): # a plain list has numbers for keys
     out, old = {}, {}
     for key, t in tensors.items():
         new = _unwrapped(key) if isinstance(key, str) else key
-        if new in out: raise ValueError(_TWICE.format(new, old[new], key))
+        if new in out: raise ValueError(_TWICE.format(new, old[new], repr(key)))
         out[new], old[new] = t, key
     return out
 
 _KIND = {'up': 'lora', 'down': 'lora', 'mid': 'lora', 'hada': 'loha', 'lokr': 'lokr'} # of a change, by a part's name
+
+def _check_kind(layer, keys): # part -> key; refuses a LoRA and a LoHa in one
+    kinds = {_KIND[p[:4]]: key for p, key in keys.items() if p[:4] in _KIND}
+    if len(kinds) > 1:
+        first, second, *_ = kinds.values()
+        raise ValueError(_TWICE.format(layer, first, repr(second)))
 
 def sort_tensors(tensors:dict, # key -> Tensor, as `open_tensors` gives them
                 )->tuple[dict, dict, list]: # layer -> {part: Tensor}; token -> Tensor; keys that are not understood
@@ -731,12 +754,11 @@ def sort_tensors(tensors:dict, # key -> Tensor, as `open_tensors` gives them
         word = None if layer else _TOKEN.match(key)
         if not layer and not word: unknown.append(key); continue
         what = (layer, part) if layer else word[1] + (word[2] or '')
-        if (first := keys.setdefault(what, key)) != key: raise ValueError(_TWICE.format(layer or what, first, key))
+        if (first := keys.setdefault(what, key)) != key:
+            raise ValueError(_TWICE.format(layer or what, first, repr(key)))
         if layer: parts.setdefault(layer, {})[part] = t
         else: tokens[what] = t
-    for layer, have in parts.items():
-        kinds = {_KIND[p[:4]]: keys[layer, p] for p in have if p[:4] in _KIND}
-        if len(kinds) > 1: raise ValueError(_TWICE.format(layer, *list(kinds.values())[:2]))
+    for layer, have in parts.items(): _check_kind(layer, {p: keys[layer, p] for p in have})
     return parts, tokens, sorted(unknown)
 
 # %% ../nbs/04_lora.ipynb #f233ce23
@@ -771,6 +793,7 @@ def peft_configs(metadata:dict)->dict: # 'unet' -> its peft configuration; '' ->
         out.setdefault(model, {})[field] = value
     return {model: _held(config) for model, config in out.items()}
 
+# %% ../nbs/04_lora.ipynb #a1f0e006
 def fits(pattern:str, # names with `^`, `$`, `|` and `.*`, as peft writes them
          name:str,    # of a layer
         )->bool:
@@ -790,6 +813,7 @@ def fits(pattern:str, # names with `^`, `$`, `|` and `.*`, as peft writes them
         return at == len(name)
     return any(map(matches, starts))
 
+# %% ../nbs/04_lora.ipynb #a1f0e007
 def _peft_number(config, what, layer, default): # an alpha or a rank, from the pattern that fits the layer
     patterns = config.get(f'{what}_pattern') or {}
     hit = next((p for p in patterns if fits(_unwrapped(p), layer)), None) if isinstance(patterns, dict) else None
@@ -806,7 +830,7 @@ def peft_scale(configs:dict, # as `peft_configs` gives them
     config = configs.get(model) or configs.get('')
     if not isinstance(config, dict) or not config: return None
     if config.get('use_dora'): raise ValueError(_DORA)
-    lora = config.get('peft_type', 'LORA') == 'LORA' # the others say `alpha`, and do not show their rank in each part
+    lora = config.get('peft_type') in (None, 'LORA') # the others say `alpha`, and do not show their rank in each part
     alpha = _peft_number(config, 'alpha', inside, config.get('lora_alpha', config.get('alpha', rank)))
     rank = rank if lora else _peft_number(config, 'rank', inside, config.get('r', rank))
     if not rank > 0: raise ValueError(f"its rank is {rank!r}, not a positive number")
@@ -915,12 +939,12 @@ def _loses(t, dtype): # more than rounding: what is too large for the dtype, or 
 
 def _fitted(f, dtype, layer): # both factors, in the file's dtype
     pair = f.up, f.down
-    if not all(torch.isfinite(wide(t)).all() for t in pair):
+    if not (all(torch.isfinite(wide(t)).all() for t in pair) and math.isfinite(f.scale)):
         raise ValueError(f"module '{layer}' contains NaN or infinity: there is nothing to save")
     if dtype is None: return tuple(t.contiguous() for t in pair)
     large = [float(wide(t).abs().max()) for t in pair]
     if all(large) and any(_loses(t, dtype) for t in pair):
-        k = round(math.log2(large[1] / large[0]) / 2) # in float64, for any float32
+        k = round((math.log2(large[1]) - math.log2(large[0])) / 2)
         pair = pair[0].double() * 2.**k, pair[1].double() * 2.**-k
     if any(_loses(t, dtype) for t in pair):
         raise ValueError(f"module '{layer}' does not fit {str(dtype)[6:]}: the largest values of its factors are "
@@ -941,6 +965,11 @@ def _peft_key(layer, part, xl=False): return 'base_model.model.' + _diffusers_ke
 
 _KEY = {'diffusers': _diffusers_key, 'kohya': _kohya_key, 'peft': _peft_key}
 
+def _alpha_tensor(f, layer): # float32, as kohya's files have it
+    alpha = torch.tensor(f.alpha, dtype=torch.float32)
+    if torch.isfinite(alpha) and bool(alpha) == bool(f.alpha): return alpha
+    raise ValueError(f"module '{layer}': its alpha of {f.alpha:.3g} does not fit float32; save as 'diffusers'")
+
 def _word_key(token, tokens, format): # A1111 and ComfyUI want an encoder's name only where there are several
     name, lora = _ENCODER.sub('', token), f'lora_embedding.{token}'
     if format == 'diffusers': return lora
@@ -954,7 +983,7 @@ def file_tensors(lora:Lora, format:str='diffusers', dtype:torch.dtype|None=None)
     for layer, f in lora.items():
         up, down = _fitted(f, dtype, layer)
         out[key(layer, 'up', xl)], out[key(layer, 'down', xl)] = (up if down.ndim == 2 else up[..., None, None]), down
-        if format == 'kohya': out[key(layer, 'alpha', xl)] = torch.tensor(f.alpha)
+        if format == 'kohya': out[key(layer, 'alpha', xl)] = _alpha_tensor(f, layer)
     return out | {_word_key(k, lora.embeddings, format): t.contiguous() for k, t in lora.embeddings.items()}
 
 # %% ../nbs/04_lora.ipynb #38309ac5
@@ -985,6 +1014,9 @@ def _kohya_metadata(lora): # kohya's words for the network; its arguments are th
     args = {'conv_dim': _one(windows, 'rank'), 'conv_alpha': _one(windows, 'alpha')} if windows else None
     return out | ({'ss_network_args': json.dumps(args)} if args and 'ss_network_args' in lora.metadata else {})
 
+# %% ../nbs/04_lora.ipynb #a1f0f016
+_STABILITY = 'https://github.com/Stability-AI/generative-models'
+
 def _spec_metadata(lora, format): # what user interfaces show: as the file has it, if that can still hold
     version, architecture = _SPEC.get(family := base_family(lora), ('', ''))
     spec = {'ss_base_model_version': version, 'modelspec.architecture': architecture, 'modelspec.title': lora.name,
@@ -995,7 +1027,7 @@ def _spec_metadata(lora, format): # what user interfaces show: as the file has i
         spec['modelspec.implementation'] = _STABILITY if format == 'kohya' else 'diffusers'
     return {k: v for k, v in spec.items() if v}
 
-_STABILITY = 'https://github.com/Stability-AI/generative-models'
+# %% ../nbs/04_lora.ipynb #a1f0f017
 _STALE = re.compile(r'sshs_|modelspec\.hash_|ss_network_args$') # what a source's file said of its own bytes and network
 
 def file_metadata(lora:Lora, format:str='diffusers')->dict: # str -> str
@@ -1033,6 +1065,7 @@ def write_safetensors(tensors:dict,  # key -> Tensor
         for k in order: file.write(_bytes(tensors[k]))
     return Path(path)
 
+# %% ../nbs/04_lora.ipynb #a1f0f015
 def save_lora(lora:Lora,                  # what to write
               path,                       # the file, or for 'peft' a folder; replaced when the new one is complete
               format:str='diffusers',     # 'diffusers', 'kohya' or 'peft'
