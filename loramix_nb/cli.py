@@ -253,9 +253,7 @@ def sweep(*loras:str,                # one file, or two, three, ...
     found = {n: load_lora(p, n) for n, p in by_name(_loras(loras)[0]).items()}
     weights, luck = _mixes(list(found), _list(alphas, float), parts), _list(seeds, int)
     made = sampling.sweep(load_base(base), found, out, weights, prompt.split('|'), luck, steps, guidance, negative)
-    sheet = Path(out)/'grid.png'
-    made.grid().save(sheet)
-    return {'folder': out, 'pictures': len(made), 'grid': str(sheet)}
+    return {'folder': out, 'pictures': len(made), 'grid': str(made.save_grid())}
 
 # %% ../nbs/15_cli.ipynb #3147858e
 @job('loramix judge collection.jsonl -o judge')

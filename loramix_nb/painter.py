@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['COLOURS', 'WHERE', 'SETTINGS', 'TIMES', 'ROLES', 'SUBJECTS', 'NUMBERS', 'PLAIN', 'ERAS', 'Sketch', 'Scene',
-           'draw_scene', 'Style', 'make_style', 'paint', 'contact_sheet', 'blend', 'vary', 'style_distance',
-           'random_style']
+           'draw_scene', 'Style', 'make_style', 'paint', 'contact_sheet', 'label_font', 'label_lines', 'label_height',
+           'label_width', 'draw_label', 'blend', 'vary', 'style_distance', 'random_style']
 
 # %% ../nbs/01_painter.ipynb #1d239d13
 from dataclasses import dataclass
 from functools import lru_cache
 from math import pi
+from pathlib import Path
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from scipy.spatial import cKDTree
 
 # %% ../nbs/01_painter.ipynb #a5a9902b
@@ -515,6 +516,69 @@ def contact_sheet(pictures,      # uint8 arrays [h, w, 3] of one size
     ps += [np.full_like(ps[0], 255)]*(-len(ps) % cols)
     rows = [np.concatenate(ps[i:i + cols], 1) for i in range(0, len(ps), cols)]
     return Image.fromarray(np.concatenate(rows).repeat(scale, 0).repeat(scale, 1))
+
+# %% ../nbs/01_painter.ipynb #86c0aa9d
+@lru_cache
+def label_font(size:int=13)->ImageFont.FreeTypeFont:
+    "DejaVu Sans, 13 pixels high or more; the same letters whether or not Pillow has Raqm."
+    import matplotlib
+    file = Path(matplotlib.get_data_path())/'fonts'/'ttf'/'DejaVuSans.ttf'
+    return ImageFont.truetype(str(file), max(13, size), layout_engine=ImageFont.Layout.BASIC)
+
+# %% ../nbs/01_painter.ipynb #9a576f4c
+def label_lines(text:str,      # may have lines of its own
+                width:float,   # pixels
+                size:int=13,   # of the font
+                most:int=None, # lines
+               )->list:
+    "Text in lines: broken between words, and inside a word that is wider than `width`."
+    if not str(text).strip(): return []
+    font, lines = label_font(size), []
+    for line in str(text).split('\n'): lines += _broken(line, font, width)
+    return lines if most is None or len(lines) <= most else _cut(lines[:most], font, width)
+
+def _broken(line, font, width):
+    lines = ['']
+    for part in (p for word in line.split() for p in _parts(word, font, width)):
+        longer = f'{lines[-1]} {part}'.strip()
+        if font.getlength(longer) <= width or not lines[-1]: lines[-1] = longer
+        else: lines.append(part)
+    return lines
+
+def _parts(word, font, width): # one, if the word fits
+    parts = ['']
+    for letter in word:
+        if parts[-1] and font.getlength(parts[-1] + letter) > width: parts.append('')
+        parts[-1] += letter
+    return parts
+
+def _cut(lines, font, width):
+    last = lines.pop() if lines else ''
+    while last and font.getlength(last + ' …') > width: last = last[:-1]
+    return [*lines, last.rstrip() + ' …']
+
+# %% ../nbs/01_painter.ipynb #1c15484c
+def label_height(lines:list, size:int=13)->int: # pixels
+    "How high the lines of a label are together."
+    return len(lines)*sum(label_font(size).getmetrics())
+
+def label_width(texts,       # of the labels that share the width
+                size:int=13, # of the font
+               )->int:       # pixels
+    "The width of the longest word, or ten times the size, if that is less."
+    words = (word for t in texts for word in str(t).split())
+    return min(10*max(13, size), max((int(label_font(size).getlength(word)) + 1 for word in words), default=0))
+
+def draw_label(sheet:Image.Image, # to be written on
+               lines:list,        # from `label_lines`
+               at:tuple,          # x of the left end (of the middle, the right end: see `align`) and y of the top
+               size:int=13,       # of the font
+               align:str='l',     # 'l', 'm' or 'r'
+              ):
+    "Write the lines of a label on a picture."
+    pen, font = ImageDraw.Draw(sheet), label_font(size)
+    for i, line in enumerate(lines):
+        pen.text((at[0], at[1] + label_height(lines[:i], size)), line, 'black', font, align + 'a')
 
 # %% ../nbs/01_painter.ipynb #3cc5ef1c
 def blend(styles:list,  # `Style`s

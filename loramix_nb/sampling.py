@@ -12,15 +12,16 @@ __all__ = ['TEXT', 'ALPHAS', 'SCHEDULERS', 'BASELINES', 'Layer', 'Once', 'Diagon
 # %% ../nbs/07_sampling.ipynb #6ea05f67
 from .core import (atomic_path, fingerprint, generator, inside, load_base, progress, read_jsonl, reading,
                              write_jsonl)
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 from contextlib import ExitStack, contextmanager, nullcontext
 from difflib import get_close_matches
 from diffusers.models.autoencoders.vae import DecoderOutput
 from filelock import FileLock
-from itertools import groupby, product
+from itertools import count, groupby, product
 from .latents import prepared
 from .lora import Lora, load_lora
 from .merging import merge_factors
+from .painter import draw_label, label_height, label_lines, label_width
 from pathlib import Path
 from tempfile import TemporaryFile
 import diffusers, hashlib, inspect, json, math, os, re, warnings
@@ -109,8 +110,10 @@ def strength(w, # a number, a ramp, or a dict of either by part
     return float(((y[1:] + y[:-1]) / 2 * np.diff(t)).sum())
 
 def _within(layer, part): # 'text_encoder' means all of a pipeline's text encoders
-    plain = lambda name: f'{name}.'.replace('.text_model.', '.')
-    return not part or plain(layer).startswith(plain(part)) or part == 'text_encoder' and layer.startswith(part)
+    if not part or part == 'text_encoder' and layer.startswith(part): return True
+    return _plain(layer).startswith(_plain(part))
+
+def _plain(name): return f'{name}.'.replace('.text_model.', '.')
 
 # %% ../nbs/07_sampling.ipynb #e7d75279
 def early(w:float=1., # weight while it acts
@@ -169,13 +172,13 @@ class Mixer:
     def __init__(self, pipe, loras:dict): # name -> Lora
         for name, lora in loras.items(): _refuse(pipe, name, lora)
         self.names, self.layers, self.parts, self.ramps = list(loras), [], set(), False
-        self.has = lambda part: not part or find_layer(pipe, part)
+        self.places = _places(pipe) # and not the pipeline: it has the mixer, and two that hold each other stay for long
         self.last = pipe.scheduler.config.num_train_timesteps # the timestep of pure noise
         for k in sorted({k for lora in loras.values() for k in lora}):
             changes = {i: lora[k] for i, lora in enumerate(loras.values()) if k in lora}
             owner, base = tuple(i for i, f in changes.items() for _ in range(f.rank)), find_layer(pipe, k)
             layer = Layer(base, changes, None)
-            layer.name, layer.owner, layer.like = k, owner, base.weight.detach()[:0]
+            layer.name, layer.owner, layer.like = k, owner, base.weight.new_empty(0)
             self.layers.append(layer)
         self.readers = [any(k.startswith('text_encoder') for k in lora) for lora in loras.values()]
         self.text = any(self.readers) # words change, too
@@ -208,7 +211,7 @@ class Mixer:
         if strange := [k for k in w if k not in self.names]:
             raise ValueError(f"no LoRA named '{strange[0]}' is mixed in: there are {', '.join(self.names)}")
         row = [check_weight(w.get(n, 0.), n) for n in self.names]
-        if strange := [p for x in row if isinstance(x, dict) for p in x if not self.has(p)]:
+        if strange := [p for x in row if isinstance(x, dict) for p in x if p and _plain(p) not in self.places]:
             raise ValueError(f"this base has no part '{strange[0]}': take unet, text_encoder, unet.mid_block, …")
         return row
 
@@ -245,6 +248,10 @@ class Mixer:
         for h in (self, *self.layers): h.hook.remove()
 
     def __repr__(self): return f'Mixer of {", ".join(self.names)} over {len(self.layers)} layers'
+
+def _places(pipe): # the names of all modules that LoRAs may change something in
+    homes = {k: m for k in ('unet', 'text_encoder', 'text_encoder_2') if (m := getattr(pipe, k, None)) is not None}
+    return {_plain(f'{k}.{n}'.rstrip('.')) for k, m in homes.items() for n, _ in m.named_modules()}
 
 def _read_with(w): # the share of a weight that text encoders see
     if not isinstance(w, dict): return strength(w, 'text_encoder')
@@ -525,30 +532,24 @@ def grid(pictures, # uint8 [N, H, W, 3] row by row, or a list with None for a ga
         )->Image.Image:
     "Pictures in rows and columns, with what the columns and rows mean."
     h, w = (round(x*scale) for x in next(p for p in pictures if p is not None).shape[:2])
-    left, font = (w if any(down) else 0), ImageFont.load_default(max(10, w//13))
-    across = ['\n'.join(_wrap(line, font, w) for line in t.split('\n')) for t in across]
-    top = 8 + max(len(t.split('\n')) for t in across) * (font.size + 4)
-    sheet = Image.new('RGB', (left + len(across)*(w + 2), top + len(down)*(h + 2)), 'white')
-    pen = ImageDraw.Draw(sheet)
+    size = max(13, w//13)
+    wide, left = max(w, label_width(across, size)), (max(w, 14*size) if any(down) else 0)
+    across, down = ([label_lines(t, n, size) for t in ts] for ts, n in ((across, wide), (down, left - 8)))
+    top = 8 + max(label_height(t, size) for t in across)
+    high = max(h, *(label_height(t, size) for t in down))
+    sheet = Image.new('RGB', (left + len(across)*(wide + 2), top + len(down)*(high + 2)), 'white')
     for i, t in enumerate(across):
-        pen.multiline_text((left + i*(w + 2) + w//2, top - 4), t, 'black', font, 'md', align='center')
+        draw_label(sheet, t, (left + i*(wide + 2) + wide//2, top - 4 - label_height(t, size)), size, 'm')
     for i, t in enumerate(down):
-        pen.multiline_text((4, top + i*(h + 2) + h//2), _wrap(t, font, w - 8), 'black', font, 'lm')
+        draw_label(sheet, t, (4, top + i*(high + 2) + (high - label_height(t, size))//2), size)
     for i, p in enumerate(pictures):
         r, c = divmod(i, len(across))
-        if p is not None: sheet.paste(_resized(p, w, h), (left + c*(w + 2), top + r*(h + 2)))
+        at = left + c*(wide + 2) + (wide - w)//2, top + r*(high + 2) + (high - h)//2
+        if p is not None: sheet.paste(_resized(p, w, h), at)
     return sheet
 
 def _resized(p, w, h): # large pixels stay sharp, small pictures are made smaller smoothly
     return Image.fromarray(p).resize((w, h), Image.NEAREST if h >= len(p) else Image.LANCZOS)
-
-def _wrap(text, font, width): # breaks lines between words so that none is wider than a picture
-    lines = ['']
-    for word in text.split():
-        longer = f'{lines[-1]} {word}'.strip()
-        if font.getlength(longer) <= width or not lines[-1]: lines[-1] = longer
-        else: lines.append(word)
-    return '\n'.join(lines)
 
 # %% ../nbs/07_sampling.ipynb #75473422
 def triangle(pictures, # uint8 [N, H, W, 3], in any order
@@ -561,26 +562,32 @@ def triangle(pictures, # uint8 [N, H, W, 3], in any order
     shares = np.array([[m.get(k, 0.) for k in names] for m in mixes]); shares /= shares.sum(1, keepdims=True)
     n = round(1 / min((x for x in shares.flatten() if x > 1e-6), default=1))
     h, w = (round(x*scale) for x in pictures[0].shape[:2])
-    font, edge = ImageFont.load_default(max(11, h//8)), max(28, h//4)
-    sheet = Image.new('RGB', ((n + 1)*(w + 4) + 2*edge, (n + 1)*(h + 4) + 2*edge), 'white')
-    for p, (a, b, c) in zip(pictures, shares):
-        at = round(edge + (c + a/2) * n * (w + 4)), round(edge + (1 - a) * n * (h + 4)) # barycentric, in pictures
+    size, said = max(13, h//8), [k.replace('_', ' ') for k in names]
+    W = max((n + 1)*(w + 4), 2*label_width(said, size) + 8) + 8
+    top, left, right = (label_lines(k, width, size) for k, width in zip(said, (W - 8, W//2 - 8, W//2 - 8)))
+    head, body = label_height(top, size) + 8, (n + 1)*(h + 4)
+    foot = max(label_height(left, size), label_height(right, size)) + 8
+    sheet = Image.new('RGB', (W, head + body + foot), 'white')
+    for p, (a, b, c) in zip(pictures, shares): # barycentric, in pictures
+        at = round(W/2 - w/2 + (c - b)/2 * n * (w + 4)), round(head + (1 - a) * n * (h + 4))
         sheet.paste(_resized(p, w, h), at)
-    pen, (W, H) = ImageDraw.Draw(sheet), sheet.size
-    corners = (W/2, edge - 6, 'md'), (edge, H - edge + 2, 'la'), (W - edge, H - edge + 2, 'ra')
-    for k, (x, y, anchor) in zip(names, corners): pen.text((x, y), k.replace('_', ' '), 'black', font, anchor)
+    draw_label(sheet, top, (W/2, 4), size, 'm')
+    draw_label(sheet, left, (4, head + body), size)
+    draw_label(sheet, right, (W - 4, head + body), size, 'r')
     return sheet
 
 def stack(sheets:list, # pictures of PIL
           titles, # one for each
          )->Image.Image:
     "Sheets under one another, each with a title."
-    font = ImageFont.load_default(16)
-    both = Image.new('RGB', (max(s.width for s in sheets), sum(s.height + 30 for s in sheets)), 'white')
-    for i, (s, t) in enumerate(zip(sheets, titles)):
-        y = sum(x.height + 30 for x in sheets[:i])
-        ImageDraw.Draw(both).text((4, y + 6), str(t).replace('\n', ', '), 'black', font)
-        both.paste(s, (0, y + 30))
+    width = max(s.width for s in sheets)
+    titles = [label_lines(str(t).replace('\n', ', '), width - 8, 16) for t in titles]
+    heads = [label_height(t, 16) + 12 for t in titles]
+    both, y = Image.new('RGB', (width, sum(heads) + sum(s.height for s in sheets)), 'white'), 0
+    for s, t, head in zip(sheets, titles, heads):
+        draw_label(both, t, (4, y + 6), 16)
+        both.paste(s, (0, y + head))
+        y += head + s.height
     return both
 
 # %% ../nbs/07_sampling.ipynb #8c19ed85
@@ -590,14 +597,17 @@ def filmstrip(pictures, # uint8 [N, H, W, 3]
              )->Image.Image:
     "Pictures in a row, on film."
     h, w = (round(x*scale) for x in pictures[0].shape[:2])
-    hole, font = max(6, h//12), ImageFont.load_default(max(10, h//12))
-    sheet = Image.new('RGB', (len(pictures)*(w + 6) + 6, h + (6 if labels else 4)*hole), 'white')
+    hole, size = max(6, h//12), max(13, h//12)
+    wide, film = max(w, label_width(labels, size)), h + 4*hole
+    labels = [label_lines(t, wide, size) for t in labels]
+    band = max((label_height(t, size) + 6 for t in labels), default=0)
+    sheet = Image.new('RGB', (len(pictures)*(wide + 6) + 6, film + band), 'white')
     pen = ImageDraw.Draw(sheet)
-    pen.rectangle((0, 0, sheet.width, h + 4*hole), '#222222')
+    pen.rectangle((0, 0, sheet.width, film), '#222222')
     for x in range(hole, sheet.width, 2*hole):
         for y in (hole//2, h + 5*hole//2): pen.rounded_rectangle((x, y, x + hole - 2, y + hole), 2, 'white')
-    for i, p in enumerate(pictures): sheet.paste(_resized(p, w, h), (6 + i*(w + 6), 2*hole))
-    for i, t in enumerate(labels): pen.text((6 + i*(w + 6) + w/2, sheet.height - 2), t, 'black', font, 'md')
+    for i, p in enumerate(pictures): sheet.paste(_resized(p, w, h), (6 + i*(wide + 6) + (wide - w)//2, 2*hole))
+    for i, t in enumerate(labels): draw_label(sheet, t, (6 + i*(wide + 6) + wide/2, film + 3), size, 'm')
     return sheet
 
 # %% ../nbs/07_sampling.ipynb #d7c71288
@@ -707,6 +717,11 @@ def _place(row, what): # what tells one column of a grid from another, where two
 def _opened(file): # a picture as an array
     with reading(file), Image.open(file) as im: return np.asarray(im)
 
+def _pictured(file): # the pictures of a saved grid; of one that does not say, none that anybody has
+    with reading(file), Image.open(file) as im:
+        said = im.text.get('loramix')
+        return set(json.loads(said)['pictures']) if said else {''}
+
 class Sweep:
     "Pictures, and what is known of each: a folder, and rows of its sweep.jsonl."
     def __init__(self, folder, rows:list): # dicts with file, weights, prompt, seed, …
@@ -744,6 +759,18 @@ class Sweep:
         cells = {(_place(r, down), _place(r, across)): r for r in reversed(self.rows)}
         load = lambda r: r and _opened(self.folder/r['file'])
         return grid([load(cells.get(c)) for c in product(lines, cols)], cols.values(), lines.values(), scale)
+
+    def save_grid(self, name='grid.png', # in the folder
+                  **how # for `grid`
+                 )->Path: # the file
+        "Write the grid. Never over one that shows pictures which this one lacks: it is grid-2.png then."
+        sheet, mine, file, stem = self.grid(**how), {r['file'] for r in self.rows}, self.folder/name, Path(name).stem
+        others = (self.folder/f'{stem}-{n}.png' for n in count(2))
+        while file.exists() and not _pictured(file) <= mine: file = next(others)
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt('loramix', json.dumps({'pictures': sorted(mine)}))
+        with atomic_path(file) as p: sheet.save(p, pnginfo=info)
+        return file
 
     def _places(self, what): # place -> what it says
         if what in ('lora', 'strength') and 0 < (n := sum(what in r for r in self.rows)) < len(self):

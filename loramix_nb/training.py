@@ -29,7 +29,7 @@ from io import StringIO
 from itertools import chain, count, islice
 from pathlib import Path
 from PIL import Image
-import hashlib, importlib.util, json, math, os, re, shutil, time
+import hashlib, importlib.util, json, math, os, re, shutil, time, warnings
 import numpy as np, torch, torch.nn.functional as F
 
 # %% ../nbs/05_training.ipynb #5c708994
@@ -243,20 +243,18 @@ class Change:
         down, up = (torch.nn.init.kaiming_uniform_(torch.empty(s), a=5**.5) for s in shape) # the draws that peft makes
         self.down = torch.nn.Parameter(torch.nn.init.normal_(down, std=1/rank).to(w.device))
         self.up = torch.nn.Parameter(torch.zeros_like(up, device=w.device))
-        self.layer, self.base, self.before, self.scale = layer, layer.forward, vars(layer).get('forward'), scale
-        self.dropout, self.learning = dropout, False
-        layer.forward = self
+        self.scale, self.dropout, self.learning = scale, dropout, False
+        self.hook = layer.register_forward_hook(self)
 
-    def __call__(self, x):
-        y = self.base(x)
-        x = F.dropout(x, self.dropout, self.learning)
+    def __call__(self, layer, inputs, y): # the layer's own answer
+        x = F.dropout(inputs[0], self.dropout, self.learning)
         add = F.linear(F.linear(x, self.down), self.up) if not self.window else \
               F.conv2d(F.conv2d(x, self.down, **self.window), self.up)
         return y + (add if self.scale == 1 else add*self.scale)
 
-    def remove(self): # the last one that came goes first
-        if self.before is None: del self.layer.forward
-        else: self.layer.forward = self.before
+    def remove(self):
+        "Off the layer, which is then what it was."
+        self.hook.remove()
 
     @property
     def factors(self)->Factors: # a copy
@@ -759,7 +757,7 @@ def state(self:Training)->dict:
     "Everything that the next step depends on."
     return {'step': self.step, 'params': [p.detach() for p in self.params], 'best': self.best,
             'opt': self.opt.state_dict(), 'scaler': self.scaler.state_dict(),
-            'history': self.history, 'running': self.running, 'seconds': self.seconds}
+            'history': self.history, 'running': self.running}
 
 @patch
 def restore(self:Training, s:dict):
@@ -767,7 +765,7 @@ def restore(self:Training, s:dict):
     for p, q in zip(self.params, s['params'], strict=True): p.data.copy_(q)
     self.opt.load_state_dict(s['opt']); self.scaler.load_state_dict(s['scaler'])
     self.step, self.best, self.history, self.running = s['step'], tuple(s['best']), s['history'], s['running']
-    self.seconds = s['seconds']
+    self.seconds = s.get('seconds', self.seconds) # earlier versions kept it here
 
 # %% ../nbs/05_training.ipynb #788d9451
 class _Attend(torch.autograd.Function): # what a fused attention keeps: queries, keys, values, its answer
@@ -827,13 +825,13 @@ def trained_weights(pipe,            # the base
                     cfg:TrainConfig, # what was chosen
                    )->int:
     "How many numbers a LoRA has."
-    count = 0
+    return sum(getattr(cfg, field)*(out + in_) for field, shapes in _shapes(pipe, cfg) for out, in_ in shapes)
+
+def _shapes(pipe, cfg): # for each model the field with the rank, and its layers as matrices, [out, in·kh·kw]
     for part, model in parts_of(pipe, cfg).items():
-        rank, targets = (cfg.rank, cfg.targets) if part == 'unet' else (cfg.text_rank, 'text')
+        field, targets = ('rank', cfg.targets) if part == 'unet' else ('text_rank', 'text')
         names = set(target_modules(model, targets))
-        shapes = [m.weight.shape for n, m in model.named_modules() if n in names]
-        count += rank*sum(s[0] + math.prod(s[1:]) for s in shapes)
-    return count
+        yield field, [m.weight.flatten(1).shape for n, m in model.named_modules() if n in names]
 
 def estimate(pipe,            # the base
              cfg:TrainConfig, # what was chosen
@@ -866,8 +864,7 @@ def told(sizes:dict, # from `estimate`
 def ready(shards:Shards, pipe, cfg:TrainConfig, out)->TrainConfig: # with its steps counted
     "Refuse whatever would go wrong later."
     check(cfg); shards.check(pipe); compute_dtype(pipe, cfg)
-    for part, model in parts_of(pipe, cfg).items(): target_modules(model, cfg.targets if part == 'unet' else 'text')
-    _check_words(pipe, cfg)
+    _check_ranks(pipe, cfg); _check_words(pipe, cfg)
     counts = shards.index['counts'].get('train', {})
     n = sum(k for s, k in counts.items() if cfg.style in ('', s) and (s != cfg.prior or not cfg.prior))
     if not n: raise ValueError(f"no 'train' paintings of {cfg.style or 'any style'} in '{shards.folder}': "
@@ -884,6 +881,18 @@ def _learned(shards, cfg): # the styles
 def _steps_of_epoch(shards, cfg, pipe): # a fraction, mostly
     sizes, n = shape_counts(shards, 'train', _learned(shards, cfg)), cfg.batch*processes(pipe.device)[0]
     return (sizes[0]/n if len(sizes) == 1 else sum(-(-m//n) for m in sizes))/cfg.accumulate
+
+def _check_ranks(pipe, cfg): # a matrix has no more directions than its shorter side
+    mb = 4*trained_weights(pipe, cfg)/1e6
+    for field, shapes in _shapes(pipe, cfg):
+        most, rank = sorted(map(min, shapes)), getattr(cfg, field)
+        if rank > most[-1]:
+            raise ValueError(f"{field}={rank}: the layers of this base have {most[-1]} directions at most, and the "
+                             f"file would have {mb:,.0f} MB: take 4 to {min(64, most[-1])}")
+        if rank > most[len(most)//2]:
+            few = sum(m < rank for m in most)
+            warnings.warn(f"{field}={rank} is more than {few} of {len(most)} layers can use, which have {most[0]} "
+                          f"directions and up: the file will have {mb:,.0f} MB, mostly for nothing")
 
 def _check_words(pipe, cfg):
     for what, text in (('trigger', cfg.trigger), ('token', cfg.token)):
@@ -921,11 +930,14 @@ def _trained(shards, pipe, cfg, out, watch):
     if processes(pipe.device)[1] == 0: print(told(sizes))
     with injected(pipe, cfg) as changes, _explained(sizes, run):
         training = Training(pipe, cfg, changes, train, val, shards.empty, prior)
+        training.seconds = run.info.get('seconds', 0.)
         if (run/'state.pt').exists(): training.restore(_load(run/'state.pt', training.device))
         done = _go(training, run, _default_watch() if watch is None else watch)
         for p, best in zip(changes.params, training.best[2]): p.data.copy_(best)
         lora = changes.lora(name=cfg.style, metadata=_metadata(training, shards, run))
-    if done and training.rank == 0: save_lora(lora, run/'lora.safetensors'); (run/'state.pt').unlink(missing_ok=True)
+    if done and training.rank == 0:
+        _note(training, run)
+        save_lora(lora, run/'lora.safetensors'); (run/'state.pt').unlink(missing_ok=True)
     return lora
 
 def _paintings(shards, cfg): # to learn from, held back, of the class; None where there are none
@@ -958,8 +970,12 @@ def _load(file, device): return torch.load(file, map_location=device, weights_on
 
 def _save(training, run):
     if training.rank: return
-    with atomic_path(run/'state.pt') as p: torch.save(training.state(), p)
+    with atomic_path(run/'state.pt') as p, open(p, 'wb') as f: torch.save(training.state(), f) # given a path, it
+    _note(training, run)                                                    # would write that into the file, too
+
+def _note(training, run): # how it went; how long it took stands in the run's record, and nowhere else
     write_json(run/'history.json', training.history)
+    write_json(run/'run.json', {**run.info, 'seconds': round(training.seconds, 1)})
 
 def _metadata(training, shards, run): # str -> str, for the LoRA's file
     c, rows = training.cfg, training.sources[0].batch(0, 1, training.cfg.seed)['rows'] # any of them
@@ -968,8 +984,7 @@ def _metadata(training, shards, run): # str -> str, for the LoRA's file
             'config': json.dumps(asdict(c)), 'trigger': c.trigger or c.token, 'caption': rows[0]['caption'],
             'collection': f"{shards.index['collection']}: {len(training.sources[0])} paintings",
             'counts': json.dumps(counts, sort_keys=True),
-            'step': str(training.best[1]), 'commit': run.info.get('git_commit') or '',
-            'seconds': f'{training.seconds:.1f}'}
+            'step': str(training.best[1]), 'commit': run.info.get('git_commit') or ''}
     return {f'loramix_{k}': v for k, v in made.items() if v}
 
 # %% ../nbs/05_training.ipynb #ba3b3793
@@ -1227,7 +1242,7 @@ A LoRA of rank {ranks} for `{base_name}` (fingerprint {base}), made with loramix
 {pictures}
 
 {call}
-Learned from {counts} in {step} steps and {minutes} minutes; a caption was "{caption}".
+Learned from {counts} in {step} steps; a caption was "{caption}".
 The same choices give the same numbers again:
 
 ```json
@@ -1246,7 +1261,6 @@ def model_card(lora:Lora, prompts=(), # what the sample pictures show
     return _CARD.format(**{**known, 'name': lora.name or 'LoRA', 'family': lora.base_family, 'pictures': shown,
                            'ranks': ', '.join(map(str, lora.ranks)), 'call': call,
                            'counts': counts or 'unknown pictures',
-                           'minutes': f"{float(m.get('seconds', 0))/60:.1f}",
                            'config': json.dumps(json.loads(m.get('config', '{}')), indent=1)})
 
 def write_card(folder, # of a finished run
