@@ -18,14 +18,14 @@ from os.path import relpath
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
-import base64, csv, hashlib, html, json, os, random, re, shutil, string, tarfile, textwrap, unicodedata, zipfile
+import base64, csv, hashlib, html, json, os, random, re, shutil, string, tarfile, unicodedata, zipfile
 
 from fastcore.basics import patch
-from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 import imagehash, numpy as np
 
 from .core import atomic_path, device, from_row, progress, read_jsonl, reading, write_jsonl
-from .painter import ERAS, draw_scene, paint, vary
+from .painter import ERAS, draw_label, draw_scene, label_height, label_lines, paint, vary
 
 # %% ../nbs/02_data.ipynb #1aa0617b
 def paint_collection(folder, # where the style folders go
@@ -531,11 +531,13 @@ def show(self:Paintings, n:int=8, # pictures per style
         )->Image.Image:
     "A few paintings of every style, drawn by lot."
     n = min(n, max(Counter(p.style for p in self).values(), default=1))
-    sheet = Image.new('RGB', (n*size, len(self.styles)*(size + 16)), 'white')
-    for r, style in enumerate(self.styles):
-        top, row = r*(size + 16), sorted((p for p in self if p.style == style), key=lot)
-        ImageDraw.Draw(sheet).text((2, top + 2), f"{style.replace('_', ' ')} ({len(row)})", 'black')
-        for c, p in enumerate(row[:n]): sheet.paste(square(p.open(), size), (c*size, top + 16))
+    rows = {s: sorted((p for p in self if p.style == s), key=lot) for s in self.styles}
+    said = {s: label_lines(f"{s.replace('_', ' ')} ({len(row)})", n*size - 4) for s, row in rows.items()}
+    sheet, top = Image.new('RGB', (n*size, sum(label_height(t) + size for t in said.values())), 'white'), 0
+    for style, row in rows.items():
+        draw_label(sheet, said[style], (2, top))
+        top += label_height(said[style]) + size
+        for c, p in enumerate(row[:n]): sheet.paste(square(p.open(), size), (c*size, top - size))
     return sheet
 
 # %% ../nbs/02_data.ipynb #d7855b81
@@ -552,8 +554,8 @@ def show_batch(self:Paintings, max_n:int=9, # pictures, at most
     for i, p in enumerate(rows):
         x, y = i%ncols*2*size, i//ncols*(size + 4)
         sheet.paste(square(p.open(), size), (x, y))
-        words = textwrap.fill(p.caption, size//7, max_lines=size//14 - 1, placeholder=' …')
-        ImageDraw.Draw(sheet).text((x + size + 4, y), f'[{p.split}]\n{words}', 'black')
+        said = label_lines(f'[{p.split}]\n{p.caption}', size - 8, most=size//label_height(['']))
+        draw_label(sheet, said, (x + size + 4, y))
     return sheet
 
 # %% ../nbs/02_data.ipynb #186491c8

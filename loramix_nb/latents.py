@@ -20,16 +20,17 @@ from itertools import groupby, islice
 from pathlib import Path
 from threading import Lock
 from urllib.request import urlopen
-import hashlib, heapq, json, math, os, re, shutil, subprocess, tarfile, textwrap, warnings
+import hashlib, heapq, json, math, os, re, shutil, subprocess, tarfile, warnings
 
 from fastcore.basics import patch
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageOps
 import numpy as np, torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .core import BASES, alone_in, atomic_path, fingerprint, noise, progress, read_json, reading, write_json
 from .data import Painting, lot, open_picture
+from .painter import draw_label, label_height, label_lines
 
 # %% ../nbs/03_latents.ipynb #1893667a
 _DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
@@ -802,6 +803,5 @@ def show_batch(self:Shards, pipe, # the base that they were made with
         x, y = i%ncols*2*size, i//ncols*(size + 4)
         picture = decode(to_latents(s['mean'][None], None, pipe.vae), pipe.vae)[0]
         sheet.paste(Image.fromarray(_framed(picture, size)), (x, y))
-        words = textwrap.fill(s['rows']['caption'], size//7, max_lines=size//14, placeholder=' …')
-        ImageDraw.Draw(sheet).text((x + size + 4, y), words, 'black')
+        draw_label(sheet, label_lines(s['rows']['caption'], size - 8, most=size//label_height([''])), (x + size + 4, y))
     return sheet

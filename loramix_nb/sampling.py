@@ -533,8 +533,8 @@ def grid(pictures, # uint8 [N, H, W, 3] row by row, or a list with None for a ga
     "Pictures in rows and columns, with what the columns and rows mean."
     h, w = (round(x*scale) for x in next(p for p in pictures if p is not None).shape[:2])
     size = max(13, w//13)
-    wide, left = max(w, label_width(across, size)), (max(w, 14*size) if any(down) else 0)
-    across, down = ([label_lines(t, n, size) for t in ts] for ts, n in ((across, wide), (down, left - 8)))
+    wide, left = max(w, label_width(across, size) + 6), (max(w, 14*size) if any(down) else 0)
+    across, down = ([label_lines(t, n, size) for t in ts] for ts, n in ((across, wide - 6), (down, left - 8)))
     top = 8 + max(label_height(t, size) for t in across)
     high = max(h, *(label_height(t, size) for t in down))
     sheet = Image.new('RGB', (left + len(across)*(wide + 2), top + len(down)*(high + 2)), 'white')
@@ -563,7 +563,7 @@ def triangle(pictures, # uint8 [N, H, W, 3], in any order
     n = round(1 / min((x for x in shares.flatten() if x > 1e-6), default=1))
     h, w = (round(x*scale) for x in pictures[0].shape[:2])
     size, said = max(13, h//8), [k.replace('_', ' ') for k in names]
-    W = max((n + 1)*(w + 4), 2*label_width(said, size) + 8) + 8
+    W = max((n + 1)*(w + 4) + 8, 2*label_width(said, size) + 16)
     top, left, right = (label_lines(k, width, size) for k, width in zip(said, (W - 8, W//2 - 8, W//2 - 8)))
     head, body = label_height(top, size) + 8, (n + 1)*(h + 4)
     foot = max(label_height(left, size), label_height(right, size)) + 8
@@ -598,8 +598,8 @@ def filmstrip(pictures, # uint8 [N, H, W, 3]
     "Pictures in a row, on film."
     h, w = (round(x*scale) for x in pictures[0].shape[:2])
     hole, size = max(6, h//12), max(13, h//12)
-    wide, film = max(w, label_width(labels, size)), h + 4*hole
-    labels = [label_lines(t, wide, size) for t in labels]
+    wide, film = max(w, label_width(labels, size) + 4), h + 4*hole
+    labels = [label_lines(t, wide - 4, size) for t in labels]
     band = max((label_height(t, size) + 6 for t in labels), default=0)
     sheet = Image.new('RGB', (len(pictures)*(wide + 6) + 6, film + band), 'white')
     pen = ImageDraw.Draw(sheet)
