@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from shutil import copyfile
+from textwrap import fill
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
@@ -150,7 +151,7 @@ def plot_prompts(rows:list, a:str, b:str, # a scored sweep, and the line
         αs = sorted(seeds); vs = [list(seeds[α].values()) for α in αs]
         ax.fill_between(αs, [min(v) for v in vs], [max(v) for v in vs], color=colour(b, [a, b]), alpha=.2, lw=0)
         ax.plot(αs, [np.mean(v) for v in vs], 'o-', ms=3, color=colour(b, [a, b]))
-        ax.set_title(p.removeprefix('A painting of '), fontsize=8); ax.set(ylim=(-.03, 1.03))
+        ax.set_title(fill(p.removeprefix('A painting of '), 34), fontsize=8); ax.set(ylim=(-.03, 1.03))
         ax.spines[['top', 'right']].set_visible(False)
     fig.supylabel(f'P({shown(b)})', fontsize=9); fig.supxlabel('alpha', fontsize=9)
     return fig
