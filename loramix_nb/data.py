@@ -25,7 +25,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 import imagehash, numpy as np
 
 from .core import atomic_path, device, from_row, progress, read_jsonl, reading, write_jsonl
-from .painter import ERAS, draw_label, draw_scene, label_height, label_lines, paint, vary
+from .painter import (ERAS, draw_label, draw_scene, label_height, label_lines, label_width, paint,
+                                vary)
 
 # %% ../nbs/02_data.ipynb #1aa0617b
 def paint_collection(folder, # where the style folders go
@@ -532,8 +533,10 @@ def show(self:Paintings, n:int=8, # pictures per style
     "A few paintings of every style, drawn by lot."
     n = min(n, max(Counter(p.style for p in self).values(), default=1))
     rows = {s: sorted((p for p in self if p.style == s), key=lot) for s in self.styles}
-    said = {s: label_lines(f"{s.replace('_', ' ')} ({len(row)})", n*size - 4) for s, row in rows.items()}
-    sheet, top = Image.new('RGB', (n*size, sum(label_height(t) + size for t in said.values())), 'white'), 0
+    names = {s: f"{s.replace('_', ' ')} ({len(row)})" for s, row in rows.items()}
+    wide = max(n*size, label_width(names.values()) + 4)
+    said = {s: label_lines(name, wide - 4) for s, name in names.items()}
+    sheet, top = Image.new('RGB', (wide, sum(label_height(t) + size for t in said.values())), 'white'), 0
     for style, row in rows.items():
         draw_label(sheet, said[style], (2, top))
         top += label_height(said[style]) + size
