@@ -8,13 +8,13 @@ __all__ = ['ANSWERS', 'read_lines', 'write_line', 'check_name', 'Pool', 'address
            'merge_members', 'ancestry', 'tree', 'subspace_angle', 'differences', 'from_gram', 'novelty',
            'most_different', 'pareto', 'compare', 'rank', 'keep_different', 'keep_best', 'best', 'Votes', 'schedule',
            'todo', 'Ranking', 'bradley_terry', 'ranking', 'pair_item', 'Correlation', 'rank_correlation', 'Span',
-           'shares', 'mixes', 'levelled', 'spread', 'Looks', 'Litter', 'breed', 'pieces', 'block_recipe', 'Evolved',
-           'evolve', 'Atlas', 'illuminate', 'whole']
+           'shares', 'mixes', 'levelled', 'spread', 'Looks', 'Litter', 'all_or_none', 'breed', 'pieces', 'block_recipe',
+           'Evolved', 'evolve', 'Atlas', 'illuminate', 'whole']
 
 # %% ../nbs/12_breeding.ipynb #425ce0ba
 import hashlib, json, math, os, secrets, sqlite3, warnings
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from filelock import FileLock
@@ -136,30 +136,40 @@ def _read(self, sha, name): # from memory, or from its file, checked
 Pool.address, Pool.record, Pool._read = address, record, _read
 
 # %% ../nbs/12_breeding.ipynb #87534e35
-def _store(self, lora): # its address; the file is complete, or not there
+def _draft(self, lora): # a temporary file, the address that it will have, and what will be read from it
     plain = Lora({k: replace(f, scale=float(f.scale)) for k, f in lora.items()}, embeddings=lora.embeddings)
     temp = self.folder/'loras'/f'.{secrets.token_hex(4)}.safetensors'
-    try:
-        sha = sha256(save_lora(plain, temp))
-        os.replace(temp, self.folder/'loras'/f'{sha}.safetensors')
-    finally: temp.unlink(missing_ok=True)
-    self._made[sha] = plain.replace(metadata=lora.metadata, source={'file': f'{sha}.safetensors', 'sha256': sha})
-    return sha
+    sha = sha256(save_lora(plain, temp))
+    return temp, sha, plain.replace(metadata=lora.metadata, source={'file': f'{sha}.safetensors', 'sha256': sha})
 
-def _taken_in(self, loras, what, **about): # one line of the journal for all of them; about: for their records
-    members, records = dict(self._catch_up()), {}
-    head, names = self._head, []
+def _put(self, temp, sha, lora): # the file is complete, or not there
+    os.replace(temp, self.folder/'loras'/f'{sha}.safetensors')
+    self._made[sha] = lora
+
+def _check_new(self, loras): # what can be told before anything is written
     for lora in loras:
-        if check_name(lora.name) in members:
-            raise ValueError(f"there is a '{lora.name}' in the pool already: rename one of the two")
+        check_name(lora.name)
         if not lora: raise ValueError(f"'{lora.name}' has no modules: it changes nothing")
-        check_families([*(self._read(s, n) for n, s in list(members.items())[:1]), lora])
-        sha = self._store(lora)
-        if twin := next((n for n, s in members.items() if s == sha), None):
-            raise ValueError(f"'{lora.name}' is in the pool already, as '{twin}': rename that one if you like")
-        members[lora.name] = sha; names.append(lora.name)
-        records[sha] = {**_descent(self, lora), 'name': lora.name, 'metadata': dict(lora.metadata), **about}
-    if names: self._commit({'do': what, 'members': members, 'before': head, 'records': records}, head)
+    check_families([*(self._read(s, n) for n, s in list(self._catch_up().items())[:1]), *loras])
+
+def _taken_in(self, loras, what, again=False, **about): # a line of the journal; again: who is there already stays
+    self._check_new(loras)
+    members, head, names, new = dict(self._catch_up()), self._head, [], {}
+    with ExitStack() as temporary:
+        for lora in loras:
+            temp, sha, made = self._draft(lora); temporary.callback(temp.unlink, missing_ok=True)
+            twin = next((n for n, s in members.items() if s == sha), None)
+            names.append(twin if twin and again else lora.name)
+            if twin and again: continue
+            if twin: raise ValueError(f"'{lora.name}' is in the pool already, as '{twin}': rename that one if you like")
+            if lora.name in members:
+                raise ValueError(f"there is another '{lora.name}' in the pool already: rename one of the two")
+            members[lora.name] = sha
+            record = {**_descent(self, lora), 'name': lora.name, 'metadata': dict(lora.metadata), **about}
+            new[sha] = temp, made, record
+        for sha, (temp, made, _) in new.items(): self._put(temp, sha, made)
+    records = {sha: record for sha, (*_, record) in new.items()}
+    if new: self._commit({'do': what, 'members': members, 'before': head, 'records': records}, head)
     return names
 
 def _descent(pool, lora): # a file may say which mix it is, and who its parents were
@@ -171,7 +181,7 @@ def _descent(pool, lora): # a file may say which mix it is, and who its parents 
     return {**{k: how[k] for k in ('weights', 'method', 'params', 'seed')}, 'parents': parents, 'founders': None,
             'generation': 1 + max(generations) if parents else 0, 'source': dict(lora.source)}
 
-Pool._store, Pool._taken_in = _store, _taken_in
+Pool._draft, Pool._put, Pool._check_new, Pool._taken_in = _draft, _put, _check_new, _taken_in
 
 # %% ../nbs/12_breeding.ipynb #e908d100
 def _lora_files(path): # a file or a peft folder is one LoRA; of any other folder, what lies in it
@@ -195,7 +205,7 @@ def load(self:Pool,
         except (ValueError, FileNotFoundError) as e:
             if bad == 'error': raise
             warnings.warn(f"left out: {e}", stacklevel=2)
-    return self._taken_in(loras, f"load {', '.join(l.name for l in loras)}")
+    return self._taken_in(loras, f"load {', '.join(l.name for l in loras)}", again=True)
 
 def load_bytes(self:Pool, filename:str, content:bytes)->str: # its name in the pool
     "Take in a file that was dropped on a page."
@@ -207,7 +217,8 @@ def load_bytes(self:Pool, filename:str, content:bytes)->str: # its name in the p
         except ValueError as e: # of the file that the user knows
             raise ValueError(str(e).replace(str(temp), filename).replace(temp.name, filename)) from e
     finally: temp.unlink(missing_ok=True)
-    return self._taken_in([lora.replace(source={**lora.source, 'file': Path(filename).name})], f'load {name}')[0]
+    lora = lora.replace(source={**lora.source, 'file': Path(filename).name})
+    return self._taken_in([lora], f'load {name}', again=True)[0]
 
 def add(self:Pool, lora:Lora,
         name:str=None, # its own if None
@@ -909,7 +920,7 @@ def _scores(fitness, by, k, litter, V, names): # V: members first, then children
         if f == 'novelty': column = novelty(D, k)
         elif isinstance(f, Votes): column = _liked(f, names, len(V))
         elif hasattr(f, 'of_mixes'): column = f.of_mixes(span.loras, V)
-        else: column = f([span.made(v, n) for v, n in zip(V, names)])
+        else: column = f([span.made(v, n) for v, n in zip(V, [*names, *['child']*(len(V) - len(names))])])
         column = np.asarray(column, float)
         if len(column) != len(V): raise ValueError(f"fitness gave {len(column)} numbers for {len(V)} LoRAs: one each")
         columns.append(column.reshape(len(V), -1))
@@ -934,10 +945,20 @@ def _survivors(fitness, D, S, keep): # places, members first
     return best(S)[:keep]
 
 # %% ../nbs/12_breeding.ipynb #ed042877
+@contextmanager
+def all_or_none(pool:Pool):
+    "What is done to a pool in the block is done whole: an error takes back what was done before it."
+    pool._catch_up(); before = pool._head
+    try: yield
+    except (ValueError, TypeError):
+        pool._catch_up()
+        if pool._head != before: pool._commit({'do': 'take back what failed', 'head': before}, pool._head)
+        raise
+
 def breed(pool:Pool,              # changed in place, a line of its journal for each generation; `undo` takes one back
           iterations:int=1,       # generations
           ratios=3,               # how many ratios a pair is mixed at, or the ratios; see `shares`
-          keep:int=8,             # members after each generation
+          keep:int=None,          # members after each generation; 8, or all that there are, if None
           fitness='novelty',      # 'novelty', a function of LoRAs, a `Looks`, `Votes`, or a tuple of these
           of=(2,),                # 2 pairs, 3 triples …
           method:str='concat',    # any of merging's METHODS; only 'concat' is ranked in closed form
@@ -951,26 +972,27 @@ def breed(pool:Pool,              # changed in place, a line of its journal for 
           accept=None,            # a function of LoRAs or a `Looks`: a child for which it is not above 0 is not kept
           seed:int=0,             # the same call on the same pool gives the same pool
          )->list[dict]: # a row for each generation
-    "Cross, choose, keep, again and again."
+    "Cross, choose, keep, again and again: all generations, or, where one of them cannot be, none."
     fitness = fitness if isinstance(fitness, tuple) else (fitness,)
-    linear = _checked(pool, iterations, keep, fitness, of, method, params, by, elders)
-    rows, screen = [], screen or 4*keep
-    for i in progress(range(iterations), 'breeding'):
-        W = mixes(len(pool), of, ratios, limit or (100_000 if linear else 200), seed + i)
-        litter = _linear(pool, W, level) if linear else _bent(pool, W, level, method, params or {}, seed)
-        if not len(litter.new):
-            raise ValueError(f"generation {i + 1} has no children that are not in the pool already: take more ratios, "
-                             "or start from more styles")
-        coarse = by if isinstance(by, str) else 'distance'
-        seen = spread(litter.span, litter.new, min(screen, len(litter.new)), litter.old, coarse)
-        V = torch.cat([litter.old, litter.new[seen]])
-        D, S = _scores(fitness, by, nearest, litter, V, list(pool))
-        field = _acceptable(accept, litter, V, len(pool), elders)
-        if accept is None and len(field) < keep:
-            raise ValueError(f"{len(field)} to choose from, but keep={keep}: take more ratios")
-        kept = [field[j] for j in _survivors(fitness, D[field][:, field], S[field], min(keep, len(field)))]
-        rows.append({'iteration': i + 1, 'candidates': len(litter.new), 'measured': len(V), **_outcome(D, S, kept)})
-        rows[-1]['born'] = _settle(pool, litter, seen, kept, method, params or {}, seed)
+    most, rows = 8 if keep is None else keep, []
+    linear = _checked(pool, iterations, most, fitness, of, method, params, by, elders)
+    with all_or_none(pool):
+        for i in progress(range(iterations), 'breeding'):
+            W = mixes(len(pool), of, ratios, limit or (100_000 if linear else 200), seed + i)
+            litter = _linear(pool, W, level) if linear else _bent(pool, W, level, method, params or {}, seed)
+            if not len(litter.new):
+                raise ValueError(f"generation {i + 1} has no children that are not in the pool already: take more "
+                                 "ratios, or start from more styles")
+            coarse = by if isinstance(by, str) else 'distance'
+            seen = spread(litter.span, litter.new, min(screen or 4*most, len(litter.new)), litter.old, coarse)
+            V = torch.cat([litter.old, litter.new[seen]])
+            D, S = _scores(fitness, by, nearest, litter, V, list(pool))
+            field = _acceptable(accept, litter, V, len(pool), elders)
+            if accept is None and keep and len(field) < keep:
+                raise ValueError(f"{len(field)} to choose from, but keep={keep}: take more ratios, or keep fewer")
+            kept = [field[j] for j in _survivors(fitness, D[field][:, field], S[field], min(most, len(field)))]
+            rows.append({'iteration': i + 1, 'candidates': len(litter.new), 'measured': len(V), **_outcome(D, S, kept)})
+            rows[-1]['born'] = _settle(pool, litter, seen, kept, method, params or {}, seed)
     return rows
 
 def _checked(pool, iterations, keep, fitness, of, method, params, by, elders): # whether candidates need not be made
@@ -1005,7 +1027,8 @@ def _settle(pool, litter, seen, kept, method, params, seed): # one line of the j
         founders = {s: x for s, x in zip(litter.span.names, litter.new[i].tolist()) if abs(x) > 1e-12}
         child = _of_founders(pool, founders) if method == 'concat' else litter.span.loras[f'child {i}']
         born.append(pool._next_name(generation, born))
-        sha = members[born[-1]] = pool._store(child)
+        draft = pool._draft(child); pool._put(*draft)
+        sha = members[born[-1]] = draft[1]
         records[sha] = {'name': born[-1], 'metadata': dict(child.metadata), 'source': {}, 'generation': generation,
                         'parents': [{'name': a, 'sha256': old[a]} for a in parents], 'weights': list(parents.values()),
                         'method': method, 'params': params, 'seed': seed + i, 'strength': litter.strength[i],

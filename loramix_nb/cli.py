@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['JOBS', 'job', 'parser', 'run_job', 'overview', 'main', 'weighted', 'mix', 'convert', 'inspect', 'data', 'latents',
-           'read_config', 'train', 'sweep', 'judge', 'score', 'restyle', 'breed', 'studio', 'server', 'app', 'report',
-           'demo']
+           'read_config', 'settings', 'train', 'sweep', 'judge', 'score', 'restyle', 'breed', 'studio', 'server', 'app',
+           'report', 'demo']
 
 # %% ../nbs/15_cli.ipynb #a649dab4
-import difflib, json, os, secrets, subprocess, sys
-from dataclasses import asdict, replace
+import difflib, json, os, re, secrets, shutil, socket, subprocess, sys
+from dataclasses import fields, replace
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import Annotated
 from fastcore.script import anno_parser
@@ -34,7 +35,10 @@ def parser(name:str): # an `argparse.ArgumentParser`
         near = difflib.get_close_matches(name, JOBS, 1, 0)[0]
         raise ValueError(f"no job '{name}'; did you mean '{near}'? There are {', '.join(sorted(JOBS))}")
     p = anno_parser(JOBS[name], prog=f'loramix {name}')
-    p.epilog = 'examples: ' + '; '.join(JOBS[name].examples)
+    for a in p._actions: # a switch is off until it is typed: what it is by default says nothing
+        if a.nargs == 0 and a.help: a.help = a.help.partition(' (default: ')[0]
+    plain, lines = p.format_help, '\n  '.join(JOBS[name].examples) # each on a line, to be copied
+    p.format_help = lambda: f'{plain()}\nexamples:\n  {lines}\n'
     p.add_argument('--json', action='store_true', help='print the result as JSON, and nothing else, on stdout')
     if out := p._option_string_actions.get('--out'): # everybody types -o; fastcore makes short names from capitals only
         out.option_strings.insert(0, '-o')
@@ -46,10 +50,11 @@ def run_job(name:str, # a key of `JOBS`
             args:list, # as typed
            ): # whatever the job returns, and whether JSON was asked for
     "Call a job with the arguments of a command line."
-    asked = vars(parser(name).parse_args(args))
+    asked = vars(parser(name).parse_intermixed_args(args)) # options may stand between files
     for k in ('pdb', 'xtra'): asked.pop(k) # fastcore's own
-    as_json, loras = asked.pop('json'), asked.pop('loras', ())
-    return JOBS[name](*loras, **asked), as_json
+    as_json, order = asked.pop('json'), list(signature(JOBS[name]).parameters)
+    first = order[:order.index('loras')] if 'loras' in order else [] # Python wants what stands before *loras by place
+    return JOBS[name](*[asked.pop(k) for k in first], *asked.pop('loras', ()), **asked), as_json
 
 def overview()->str:
     "One line for each job."
@@ -66,7 +71,7 @@ def main(argv:list=None # as typed; None: the command line
         print('\nStopped. The same command goes on from here.', file=sys.stderr)
         return 130
     except (ValueError, TypeError, OSError, ImportError) as e:
-        print(f'loramix {name}: {e}', file=sys.stderr)
+        print(f'loramix {name}: {_in_words(e, name, args)}', file=sys.stderr)
         return 2
     try: print(_shown(result, as_json), flush=True)
     except BrokenPipeError: sys.stdout = None # `| head` has read enough
@@ -74,7 +79,38 @@ def main(argv:list=None # as typed; None: the command line
 
 def _shown(result, as_json):
     if as_json: return json.dumps(result, default=str, ensure_ascii=False)
-    return '\n'.join(f'{k}: {v}' for k, v in result.items()) if isinstance(result, dict) else str(result)
+    return '\n'.join(_lines(result)) if isinstance(result, dict) else str(result)
+
+def _lines(result): # a dict of dicts as lines that are set in
+    for k, v in result.items():
+        if isinstance(v, dict) and any(isinstance(x, dict) for x in v.values()):
+            yield f'{k}:'
+            yield from (f'  {line}' for line in _lines(v))
+        elif isinstance(v, dict): yield f'{k}: ' + (', '.join(f'{a} {b}' for a, b in v.items()) or 'none')
+        else: yield f'{k}: {v}'
+
+# %% ../nbs/15_cli.ipynb #8ad1c0d2
+_TYPED = { # what Python would do -> what to type
+    r"precompute\(paintings, pipe, '(.*?)'\)": r'loramix latents collection.jsonl -o \1',
+    r'call precompute again, it will go on': 'run loramix latents again, it will go on',
+    r"sweep\(…, out='(.*?)'\)": r'loramix sweep a.safetensors b.safetensors -o \1',
+    r'expected judge\.json and judge\.safetensors \(see save_judge\)': 'loramix judge makes one',
+    r"load_base\('(\w+)'\)": r'--base \1', r'strict=False': '--no-strict',
+    r"tokens='sks', or tokens=\{style: word\}": '--token sks', r'\bout=': '-o ',
+    r'; make one with pipe\.save_pretrained\(folder\)': '',
+    r'Paintings\.from_archive unpacks a \.zip or a \.tar': 'unpack it, and give the folder'}
+_TEMPORARY = re.compile(r'\.([^/\\]*?)\.[0-9a-f]{8}(?=[.\']|$)') # as `core.atomic_path` names it
+
+def _in_words(e, name, args): # an error as who typed it can use it
+    text = str(e)
+    if isinstance(e, OSError) and e.strerror and e.filename:
+        text = f"'{e.filename2 or e.filename}': {e.strerror[0].lower()}{e.strerror[1:]}"
+    text = _TEMPORARY.sub(r'\1', text)
+    for python, typed in _TYPED.items(): text = re.sub(python, typed, text)
+    options = [] if name not in JOBS or '--config' in args else parser(name)._option_string_actions
+    for o in (o for o in options if o.startswith('--')):
+        text = re.sub(rf"(?<![\w-]){o[2:].replace('-', '_')}=(?=\S)", f'{o} ', text)
+    return text
 
 # %% ../nbs/15_cli.ipynb #8671ec2b
 def weighted(text:str # e.g. 'pop_art.safetensors:0.3'
@@ -87,8 +123,20 @@ def weighted(text:str # e.g. 'pop_art.safetensors:0.3'
 def _loras(args, least=1): # (paths, weights); a missing file is told before anything is loaded
     if len(args) < least: raise ValueError(f"{len(args)} LoRA files: give at least {least}, such as a.safetensors:0.3")
     paths, weights = zip(*map(weighted, args))
-    if lost := [p for p in paths if not Path(p).exists()]: raise FileNotFoundError(f"no file '{lost[0]}'")
+    for p in paths: _check_there(p)
     return list(paths), list(weights)
+
+def _check_there(file):
+    path, _, number = file.rpartition(':')
+    if Path(path).exists() and path and not Path(file).exists():
+        raise ValueError(f"'{number}' in '{file}' is no weight: give a number, such as {path}:0.3")
+    if not Path(file).exists(): raise FileNotFoundError(f"no file '{file}'")
+
+def _files(args, least=1): # of a job that has no use for weights
+    paths, _ = _loras(args, least)
+    if told := [a for a, p in zip(args, paths) if a != p]:
+        raise ValueError(f"'{told[0]}' has a weight, and this job goes through many: give the file alone")
+    return paths
 
 # %% ../nbs/15_cli.ipynb #f46af6ce
 def _numbers(**kw): return {k: v for k, v in kw.items() if v is not None} # what was typed, and not the defaults
@@ -110,13 +158,38 @@ def mix(*loras:str,           # files, each with its weight after a colon
     "Mix LoRA files into one."
     from loramix_nb.lora import save_lora
     from loramix_nb.merging import Recipe, merge
-    if recipe and loras: raise ValueError(f"both --recipe {recipe} and {len(loras)} files: give one or the other")
-    if not recipe:
-        paths, weights = _loras(loras, 2)
-        asked = Recipe(paths, weights, method, _numbers(rank=rank, density=density), seed, missing)
-    made = merge(Recipe.load(recipe) if recipe else asked)
+    told = _numbers(rank=rank, density=density)
+    if recipe and (loras or told or (method, seed, missing) != ('concat', 0, 'error')):
+        raise ValueError(f"--recipe {recipe} says it all: leave files, method and numbers away, or leave it away")
+    paths, weights = ([], []) if recipe else _loras(loras, 2)
+    _to_file(out, *paths)
+    made = merge(Recipe.load(recipe) if recipe else Recipe(paths, weights, method, told, seed, missing))
     save_lora(made.replace(name=Path(out).stem), out, format, dtype)
     return {'file': out, 'layers': len(made), 'rank': max(f.rank for f in made.values())}
+
+# %% ../nbs/15_cli.ipynb #8ad1c0d4
+def _to_file(out, *read): # refuse what cannot be written, or would overwrite what is read
+    if Path(out).is_dir():
+        raise IsADirectoryError(f"'{out}' is a folder: give a file in it, such as {Path(out)/'new.safetensors'}")
+    if any(Path(r).resolve() == Path(out).resolve() for r in read):
+        raise ValueError(f"'{out}' is what is read: give -o another name, so that it is not lost")
+    _to_place(out)
+
+def _to_folder(out):
+    if Path(out).is_file(): raise NotADirectoryError(f"'{out}' is a file: give -o a folder")
+    _to_place(out)
+
+def _to_place(out):
+    there = next(p for p in (Path(out), *Path(out).parents) if p.exists())
+    if there.is_file() and there != Path(out): raise NotADirectoryError(f"'{there}' is a file: '{out}' cannot be in it")
+    if not os.access(there, os.W_OK): raise PermissionError(f"'{there}' is not yours to write to: give another place")
+
+def _paintings(file): # the list that `loramix data` wrote
+    from loramix_nb.data import Paintings
+    if Path(file).is_dir() or not Path(file).exists():
+        what = 'a folder' if Path(file).is_dir() else 'not there'
+        raise ValueError(f"'{file}' is {what}: give the list that `loramix data FOLDER -o collection.jsonl` writes")
+    return Paintings.load(file)
 
 # %% ../nbs/15_cli.ipynb #07c780f6
 @job('loramix convert a.safetensors -o a_kohya.safetensors --format kohya --dtype fp16')
@@ -125,10 +198,12 @@ def convert(lora:str,                # a LoRA file in any dialect, or a peft ada
             format:Annotated[str, 'of the file', {'choices': ('diffusers', 'kohya')}]='diffusers',
             dtype:str=None,          # fp32, fp16 or bf16; as it is if not given
             rank:int=None,           # resize to this rank
-            strict:bool=True,        # refuse a file with keys that no dialect explains
+            strict:bool=True,        # leave out what no dialect explains, instead of refusing the file
            )->dict:
     "Write a LoRA file in another format, dtype or rank."
     from loramix_nb.lora import load_lora, resize, save_lora
+    _check_there(lora); _to_file(out, lora)
+    if rank is not None and rank < 1: raise ValueError(f"--rank {rank}: give a whole number from 1")
     found = load_lora(lora, strict=strict)
     if rank is not None: found = resize(found, rank)
     save_lora(found, out, format, dtype)
@@ -136,10 +211,11 @@ def convert(lora:str,                # a LoRA file in any dialect, or a peft ada
 
 @job('loramix inspect a.safetensors', 'loramix inspect a.safetensors --json')
 def inspect(lora:str,         # a LoRA file in any dialect, or a peft adapter folder
-            strict:bool=True, # refuse a file with keys that no dialect explains
+            strict:bool=True, # leave out what no dialect explains, instead of refusing the file
            )->dict:
     "What is in a LoRA file: its family, ranks, norms and metadata."
     from loramix_nb.lora import base_family, block_norms, load_lora, norm
+    _check_there(lora)
     found = load_lora(lora, strict=strict)
     return {'name': found.name, 'family': base_family(found), 'layers': len(found), 'norm': round(norm(found), 4),
             'ranks': sorted({f.rank for f in found.values()}), 'alphas': sorted({f.alpha for f in found.values()}),
@@ -151,7 +227,8 @@ def inspect(lora:str,         # a LoRA file in any dialect, or a peft adapter fo
      'loramix data paintings --caption "{title}, oil on canvas" --test .1')
 def data(source:str,                   # one folder of pictures per style, or pictures with captions beside them
          out:str='',                   # the list to write; SOURCE/paintings.jsonl if not given
-         caption:str=None,             # a template with {style} {title} {artist} {year} {text}
+         caption:str=None,             # a template with {style} {title} {artist} {year} {text} {token}
+         token:str=None,               # a rare word for the gap {token}
          val:float=.1,                 # share held back from training
          test:float=0.,                # share that nothing learns from
          seed:int=0,                   # of the split
@@ -160,7 +237,11 @@ def data(source:str,                   # one folder of pictures per style, or pi
         )->dict:
     "Check a collection: every picture opened, hashed, captioned and dealt to a split."
     from loramix_nb.data import Paintings
-    found = Paintings.from_folder(source, val=val, test=test, seed=seed, **_numbers(caption=caption))
+    if not Path(source).is_dir():
+        raise NotADirectoryError(f"'{source}' is no folder: give one that holds pictures; an archive, once unpacked")
+    for file in (out or Path(source)/'paintings.jsonl', page or Path(source)/'page.html'): _to_file(file)
+    told = _numbers(caption=caption, tokens=token)
+    found = Paintings.from_folder(source, val=val, test=test, seed=seed, **told)
     if balanced: found = found.balanced(seed)
     if page: found.write_html(page)
     return {'file': str(found.save(out or Path(source)/'paintings.jsonl') or out), **found.report()}
@@ -174,9 +255,9 @@ def latents(collection:str,          # what `loramix data` wrote
            )->dict:
     "Compute latents and text states once, into shards."
     from loramix_nb.core import load_base
-    from loramix_nb.data import Paintings
     from loramix_nb.latents import precompute
-    paintings = Paintings.load(collection) # before the base, which takes longer
+    _to_folder(out)
+    paintings = _paintings(collection) # before the base, which takes longer
     made = precompute(paintings, load_base(base), out, buckets=buckets, **_numbers(size=size))
     return {'folder': out, 'counts': made.index['counts']}
 
@@ -187,22 +268,53 @@ def read_config(file # JSON or YAML, or '' for nothing
     if not file: return {}
     import yaml # every JSON is YAML
     try: found = yaml.safe_load(Path(file).read_text('utf-8'))
-    except yaml.YAMLError as e: raise ValueError(f"'{file}' is neither JSON nor YAML: {e}") from e
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise ValueError(f"'{file}' is neither JSON nor YAML: {e}") from e
     if not isinstance(found, dict): raise ValueError(f"'{file}' holds {found!r:.40}: give names with values")
     return found
+
+
+# %% ../nbs/15_cli.ipynb #8ad1c0d6
+_KINDS = {int: 'a whole number', float: 'a number', str: 'text', bool: 'true or false', dict: 'names with values'}
+
+def settings(cls,      # a dataclass
+             told:dict, # what a file says
+             where:str, # the file, for the error
+            )->dict:   # the same, fit for cls(**…)
+    "`ValueError` that names the field that is unknown, with the nearest one that is known, or of another kind."
+    known = {f.name: f for f in fields(cls)}
+    for k in told:
+        if k in known: continue
+        near = difflib.get_close_matches(str(k), known, 1)
+        raise ValueError(f"{where} has a field '{k}': " + (f"did you mean '{near[0]}'?" if near else
+                                                           f"there are {', '.join(known)}"))
+    return {k: v if v is None and known[k].default is None else _of_kind(known[k].type, v, f'{where}: {k}', known[k])
+            for k, v in told.items()}
+
+def _of_kind(kind, v, what, field): # a value as Python has it
+    if kind is tuple: # of what its default is made of
+        if not isinstance(v, (list, tuple)): raise ValueError(f"{what} is {v!r}: give a list")
+        return tuple(_of_kind(type(field.default[0]), x, what, field) for x in v)
+    if kind is float and isinstance(v, (int, str)) and not isinstance(v, bool):
+        try: return float(v) # YAML takes 1e-3 for text, because it has no point
+        except ValueError: pass
+    if type(v) is not kind: raise ValueError(f"{what} is {v!r}: give {_KINDS[kind]}")
+    return v
 
 def _preset(base): # what is trained with where no preset was named
     return {'tiny': 'tiny_cpu', 'sdxl': 'style_sdxl_t4'}.get(base, 'style_sd15')
 
-def _config(preset, **asked): # a TrainConfig: the preset, then what was asked for
-    from loramix_nb.training import PRESETS
+def _config(preset, told, where): # a TrainConfig: the preset, then what a file and the options say
+    from loramix_nb.training import PRESETS, TrainConfig, check
     if preset not in PRESETS:
         raise ValueError(f"no preset '{preset}': there are {', '.join(PRESETS)}")
-    known = asdict(PRESETS[preset])
-    if odd := [k for k in asked if k not in known]:
-        near = difflib.get_close_matches(odd[0], known, 1, 0)[0]
-        raise ValueError(f"a training has no '{odd[0]}'; did you mean '{near}'?")
-    return replace(PRESETS[preset], **asked)
+    check(made := replace(PRESETS[preset], **settings(TrainConfig, told, where)))
+    return made
+
+# %% ../nbs/15_cli.ipynb #8ad1c0d7
+def _check_rank(rank, unet): # a change has no more directions than its layer, so the rest would be bytes alone
+    most = max(min(w.shape[0], w[0].numel()) for w in unet.parameters() if w.ndim > 1)
+    if rank > most: raise ValueError(f"--rank {rank}: no layer of this base has a rank above {most}, and 4 to 32 is usual")
 
 @job('loramix train shards --style pop_art -o loras/pop_art',
      'loramix train shards --style monet --preset style_sd15 --base sd15 --config mine.yaml')
@@ -212,15 +324,22 @@ def train(shards:str,              # folder that `loramix latents` wrote
           style:str='',            # one style of the shards; all as one if not given
           preset:str='',           # a name in training.PRESETS; one that fits the base if not given
           config:str='',           # JSON or YAML: fields of TrainConfig
-          steps:int=None, rank:int=None, batch:int=None, lr:float=None, seed:int=None, # instead of the preset's
+          steps:int=None,          # of the optimizer; this and what follows: as the preset says, if not given
+          rank:int=None,           # of every layer's change
+          batch:int=None,          # paintings at a time
+          lr:float=None,           # learning rate at its highest
+          seed:int=None,           # of everything random
          )->dict:
     "Train a LoRA. Interrupted, the same command goes on."
     from loramix_nb.core import load_base
     from loramix_nb.latents import Shards
     from loramix_nb.training import train_lora
+    _to_folder(out)
     asked = {**read_config(config), **_numbers(steps=steps, rank=rank, batch=batch, lr=lr, seed=seed)}
-    cfg, found = _config(preset or _preset(base), **{'style': style, **asked}), Shards(shards)
-    train_lora(found, load_base(base), cfg, out)
+    cfg = _config(preset or _preset(base), {**asked, **({'style': style} if style else {})}, f"'{config}'")
+    found, pipe = Shards(shards), load_base(base)
+    _check_rank(cfg.rank, pipe.unet)
+    train_lora(found, pipe, cfg, out)
     if not (file := Path(out)/'lora.safetensors').exists(): raise KeyboardInterrupt # stopped, and saved where it was
     return {'file': str(file)}
 
@@ -250,7 +369,8 @@ def sweep(*loras:str,                # one file, or two, three, ...
     from loramix_nb import sampling
     from loramix_nb.core import load_base
     from loramix_nb.lora import by_name, load_lora
-    found = {n: load_lora(p, n) for n, p in by_name(_loras(loras)[0]).items()}
+    _to_folder(out)
+    found = {n: load_lora(p, n) for n, p in by_name(_files(loras)).items()}
     weights, luck = _mixes(list(found), _list(alphas, float), parts), _list(seeds, int)
     made = sampling.sweep(load_base(base), found, out, weights, prompt.split('|'), luck, steps, guidance, negative)
     return {'folder': out, 'pictures': len(made), 'grid': str(made.save_grid())}
@@ -266,8 +386,8 @@ def judge(collection:str,        # what `loramix data` wrote, with pictures held
          )->dict:
     "Train a judge of styles on a collection, and calibrate it."
     from loramix_nb.classifier import Opened, train_judge
-    from loramix_nb.data import Paintings
-    found = Paintings.load(collection)
+    _to_folder(out)
+    found = _paintings(collection)
     train, val = (found.select(split=s) for s in ('train', 'val'))
     if not len(val): raise ValueError(f"'{collection}' holds nothing back: make it with loramix data --val .2")
     sets = [(Opened(p, size), [x.style for x in p]) for p in (train, val)]
@@ -277,16 +397,27 @@ def judge(collection:str,        # what `loramix data` wrote, with pictures held
 
 @job('loramix score sweep --judge judge')
 def score(sweep:str,             # folder that `loramix sweep` wrote
-          judge:str='',          # folder that `loramix judge` wrote; the package's judge of eras if not given
+          judge:str='',          # folder that `loramix judge` wrote; the package's own knows the painter's eras
           key:str='judge',       # name of the columns in sweep.jsonl
-         )->dict:
+         )->dict: # with the mean probability of every class, for each mix
     "Let a judge look at every picture of a sweep."
     from loramix_nb import classifier
     from loramix_nb.core import asset
     from loramix_nb.sampling import Sweep
-    Sweep.load(sweep) # refuses a folder without one
-    rows = classifier.score(sweep, classifier.Judge.load(judge or asset('judge')), key)
-    return {'file': str(Path(sweep)/'sweep.jsonl'), 'pictures': len(rows)}
+    styles = {k for r in Sweep.load(sweep).rows for k in r['weights']} # refuses a folder without one
+    who = classifier.Judge.load(judge or asset('judge'))
+    if strange := sorted(styles - {*who.classes}):
+        says = f"the judge knows {', '.join(who.classes)}, and not '{strange[0]}'"
+        if not judge: raise ValueError(f"{says}: make one with `loramix judge`, and name it by --judge")
+        print(f'{says}: it says what that looks like to it', file=sys.stderr)
+    rows = classifier.score(sweep, who, key)
+    return {'file': str(Path(sweep)/'sweep.jsonl'), 'pictures': len(rows), 'mean probabilities': _means(rows, key)}
+
+def _means(rows, key): # mix -> class -> mean probability
+    from loramix_nb.sampling import label
+    mixes = {}
+    for r in rows: mixes.setdefault(label(r['weights']).replace('\n', ' + '), []).append(r[key]['probs'])
+    return {m: {c: round(sum(p[c] for p in ps)/len(ps), 3) for c in ps[0]} for m, ps in mixes.items()}
 
 # %% ../nbs/15_cli.ipynb #095a4e32
 @job('loramix restyle photos pop_art.safetensors:1 -o restyled --strength .6',
@@ -299,7 +430,9 @@ def restyle(photos:str,              # a folder of photos; folders in it are gon
             strength:float=.6,       # 0 the photo, 1 from noise alone
             image_scale:float=0.,    # of the IP-Adapter; 0 does without one
             control:str='',          # canny, or a ControlNet's hub id or folder
-            steps:int=20, guidance:float=4., seed:int=0, # as for `sweep`
+            steps:int=20,            # of the scheduler, for strength 1
+            guidance:float=4.,       # classifier-free guidance
+            seed:int=0,              # of the noise
            )->dict:
     "Redraw a tree of photos in a style, or in a mix."
     from loramix_nb import transfer
@@ -307,6 +440,7 @@ def restyle(photos:str,              # a folder of photos; folders in it are gon
     from loramix_nb.lora import by_name, load_lora
     from loramix_nb.sampling import mix_into
     if not Path(photos).is_dir(): raise NotADirectoryError(f"'{photos}' is no folder: give one with photos in it")
+    _to_folder(out)
     paths, weights = _loras(loras) if loras else ([], [])
     found, pipe = {n: load_lora(p, n) for n, p in by_name(paths).items()}, load_base(base)
     if found: mix_into(pipe, found)
@@ -322,17 +456,23 @@ def breed(*loras:str,            # files to take into the pool first
           pool:str='pool',       # folder; made where it is missing
           iterations:int=1,      # generations
           ratios:int=3,          # ratios that each pair is mixed at
-          keep:int=8,            # members after each generation
+          keep:int=None,         # members after each generation; 8, or all that there are, if not given
           of:str='2',            # 2 for pairs, 2,3 for pairs and triples
           method:str='concat',   # a name in merging.METHODS
           seed:int=0,            # the same call on the same pool gives the same pool
          )->dict:
     "Cross the LoRAs of a pool and keep the most different, generation after generation."
     from loramix_nb import breeding
-    paths = _loras(loras)[0] if loras else []
+    paths, sizes, new = _files(loras) if loras else [], tuple(_list(of, int)), not Path(pool).exists()
+    _to_folder(pool)
     home = breeding.Pool(pool)
-    home.load(*paths)
-    rows = breeding.breed(home, iterations, ratios, keep, of=tuple(_list(of, int)), method=method, seed=seed)
+    try:
+        with breeding.all_or_none(home):
+            home.load(*paths)
+            rows = breeding.breed(home, iterations, ratios, keep, of=sizes, method=method, seed=seed)
+    except (ValueError, TypeError, OSError):
+        if new: shutil.rmtree(pool)
+        raise
     return {'pool': pool, 'members': list(home), 'candidates': sum(r['candidates'] for r in rows)}
 
 # %% ../nbs/15_cli.ipynb #98d3c821
@@ -355,6 +495,13 @@ def server(file, # a notebook
     return [sys.executable, '-m', 'voila', str(file), '--no-browser', f'--port={port}', f'--token={token}',
             '--Voila.ip=127.0.0.1', '--VoilaConfiguration.file_allowlist=(?!)']
 
+def _check_port(port): # before a page names an address that nobody answers
+    if not 0 < port < 65536: raise ValueError(f"--port {port}: a port is a number from 1 to 65535")
+    with socket.socket() as s:
+        if os.name == 'posix': s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1) # as the server does
+        try: s.bind(('127.0.0.1', port))
+        except OSError as e: raise ValueError(f"--port {port} is taken: give another, such as {port + 1}") from e
+
 @job('loramix app', 'loramix app a.safetensors b.safetensors c.safetensors --base sd15')
 def app(*loras:str,         # two LoRA files or more; three of the painter's eras if not given
         out:str='runs/app', # folder for the page and its pictures
@@ -364,11 +511,12 @@ def app(*loras:str,         # two LoRA files or more; three of the painter's era
         port:int=8866,      # on this machine
        )->dict:
     "Open the sliders in a browser."
-    from loramix_nb.core import asset, write_json
+    from loramix_nb.core import asset, base_source, write_json
     from loramix_nb.lora import by_name
+    _check_port(port); _to_folder(out); base_source(base)
     if not find_spec('voila'): raise ImportError("the app needs Voila: pip install 'loramix-nb[app]'")
     eras = [str(asset(f'eras/{e}.safetensors')) for e in ('early_renaissance', 'expressionism', 'pop_art')]
-    paths, token = _loras(loras, 2)[0] if loras else eras, secrets.token_urlsafe(16)
+    paths, token = _files(loras, 2) if loras else eras, secrets.token_urlsafe(16)
     page = Path(out)/'studio.ipynb'
     write_json(page, studio({n: str(Path(p).resolve()) for n, p in by_name(paths).items()}, base, prompt, seed))
     print(f'http://127.0.0.1:{port}/?token={token}  (Ctrl-C ends it)', flush=True)
@@ -397,10 +545,11 @@ def demo(out:str='runs/demo',       # folder of the run; one that was begun is c
         )->dict:
     "The main job, from paintings to a report."
     from loramix_nb.demo import FIRST_MINUTE, Demo, Plan
+    _to_folder(out)
     told = {'folder': folder, 'base': base, 'preset': preset, **(FIRST_MINUTE if first_minute else {}),
-            **read_config(config)}
+            **settings(Plan, read_config(config), f"'{config}'")}
     told['preset'] = told['preset'] or _preset(told['base'])
-    _config(told['preset']) # refuses one that there is not
+    _config(told['preset'], told.get('lora', {}), f"lora of '{config}'")
     page = Demo(out, Plan(**told), seed)()
     return {'report': str(page), 'figures': str(page.with_suffix('.json'))}
 

@@ -443,7 +443,7 @@ def restyle_folder(pipe, folder, # of photos; folders in it are gone through
                    large:str='scale', batch:int=16, style_scale:float=1., callback=None,
                   )->Sweep: # of all pictures that can be opened
     "A tree of photos restyled. Interrupted, it goes on where it stopped."
-    folder, out = Path(folder), _outside(out, folder)
+    folder, out = Path(folder), _outside(out, Path(folder))
     how.check(pipe, control)
     if mixed(pipe) and mix is None: raise ValueError(f"say the mix for a folder: weights for {mixed(pipe).names}")
     weights = _one_mix(pipe, mix, style_scale)
