@@ -79,6 +79,11 @@ def notebooks():
     return len(names) - len(failed), failed
 
 
+def examples():
+    "Every command line that the help, the README and the pages print does what it says, on small inputs."
+    print(run(sys.executable, "-W", "ignore", TOP/".ci"/"examples.py", timeout=900).strip())
+
+
 def layers():
     "A module imports only modules of notebooks with lower numbers."
     number = {}
@@ -153,7 +158,7 @@ def wheel():
         print(run(python, TOP/".ci"/"first_minute.py", TOP/"README.md", cwd=tmp/"work", timeout=600).strip())
 
 
-STEPS = (clean, export, lint, notebooks, layers, readme_is_index, site, docs, fuzz, browser, wheel)
+STEPS = (clean, export, lint, notebooks, examples, layers, readme_is_index, site, docs, fuzz, browser, wheel)
 
 
 def main(steps):

@@ -81,13 +81,13 @@ def _shown(result, as_json):
     if as_json: return json.dumps(result, default=str, ensure_ascii=False)
     return '\n'.join(_lines(result)) if isinstance(result, dict) else str(result)
 
-def _lines(result): # a dict of dicts as lines that are set in
+def _lines(result): # what is in a dict on one line, or on lines that are set in
     for k, v in result.items():
-        if isinstance(v, dict) and any(isinstance(x, dict) for x in v.values()):
+        short = ', '.join(f'{a} {b}' for a, b in v.items()) if isinstance(v, dict) else str(v)
+        if isinstance(v, dict) and (len(short) > 120 or any(isinstance(x, dict) for x in v.values())):
             yield f'{k}:'
             yield from (f'  {line}' for line in _lines(v))
-        elif isinstance(v, dict): yield f'{k}: ' + (', '.join(f'{a} {b}' for a, b in v.items()) or 'none')
-        else: yield f'{k}: {v}'
+        else: yield f"{k}: {short or 'none'}"
 
 # %% ../nbs/15_cli.ipynb #8ad1c0d2
 _TYPED = { # what Python would do -> what to type
@@ -314,7 +314,7 @@ def _config(preset, told, where): # a TrainConfig: the preset, then what a file 
 # %% ../nbs/15_cli.ipynb #8ad1c0d7
 def _check_rank(rank, unet): # a change has no more directions than its layer, so the rest would be bytes alone
     most = max(min(w.shape[0], w[0].numel()) for w in unet.parameters() if w.ndim > 1)
-    if rank > most: raise ValueError(f"--rank {rank}: no layer of this base has a rank above {most}, and 4 to 32 is usual")
+    if rank > most: raise ValueError(f"--rank {rank}: no layer of this base has a rank above {most}: take 4 to 32")
 
 @job('loramix train shards --style pop_art -o loras/pop_art',
      'loramix train shards --style monet --preset style_sd15 --base sd15 --config mine.yaml')
