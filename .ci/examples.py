@@ -30,17 +30,17 @@ PROGRAMS = "loramix|make|pip|%pip|!pip|git|hf|accelerate launch|torchrun|jupyter
 ELSEWHERE = {
     "make demo": "the same as loramix demo, which runs here in small",
     "make test": "runs this",
-    "make app": "opens Voila and stays; the pages it serves are moved by the step browser",
+    "make app": "opens Voila and stays, as loramix app does, which is started here",
     "pip install loramix-nb": "needs the package index; the step wheel installs what is built",
     "pip install -q loramix-nb": "the same",
-    "accelerate launch --num_processes 2 paint.py": "wants GPUs; the page runs two CPU processes",
-    "accelerate launch --num_processes 2 job.py": "wants GPUs; the page runs two CPU processes",
-    "torchrun --nproc-per-node 2 job.py": "the page runs it, on two CPU processes",
+    "accelerate launch --num_processes 2 paint.py": "wants GPUs; the page runs the same on two CPU processes",
+    "accelerate launch --num_processes 2 job.py": "wants GPUs; the page runs the same on two CPU processes",
+    "torchrun --nproc-per-node 2 job.py": "the page runs the same job on two CPU processes",
     "python .ci/browser.py": "runs as the step browser",
     "python .ci/browser.py 10": "the same, ten times over",
     "python .ci/fuzz.py --cases 300 --out nbs/explanations/results/fuzz.json": "long; runs as the step fuzz, in small",
-    "python .ci/kills.py --kills 25 --out nbs/explanations/results/kills.json": "takes an hour, its figures are kept",
-    "python .ci/faults.py --out nbs/explanations/results/faults.json": "takes an hour, its figures are kept",
+    "python .ci/kills.py --kills 25 --out nbs/explanations/results/kills.json": "a measurement of its own, whose figures the page shows",
+    "python .ci/faults.py --out nbs/explanations/results/faults.json": "a measurement of its own, whose figures the page shows",
 }
 # The numbers that make a job small; they are added to what is printed, whose own words stay as they are.
 SMALL = {"train": "--steps 2", "sweep": "--steps 1", "judge": "--epochs 1", "restyle": "--steps 3",
