@@ -39,8 +39,8 @@ ELSEWHERE = {
     "python .ci/browser.py": "runs as the step browser",
     "python .ci/browser.py 10": "the same, ten times over",
     "python .ci/fuzz.py --cases 300 --out nbs/explanations/results/fuzz.json": "long; runs as the step fuzz, in small",
-    "python .ci/kills.py --kills 25 --out nbs/explanations/results/kills.json": "a measurement of its own, whose figures the page shows",
-    "python .ci/faults.py --out nbs/explanations/results/faults.json": "a measurement of its own, whose figures the page shows",
+    "python .ci/kills.py --kills 25 --out nbs/explanations/results/kills.json": "measured once, figures on the page",
+    "python .ci/faults.py --out nbs/explanations/results/faults.json": "measured once, figures on the page",
 }
 # The numbers that make a job small; they are added to what is printed, whose own words stay as they are.
 SMALL = {"train": "--steps 2", "sweep": "--steps 1", "judge": "--epochs 1", "restyle": "--steps 3",
