@@ -233,6 +233,7 @@ def data(source:str,                   # one folder of pictures per style, or pi
          test:float=0.,                # share that nothing learns from
          seed:int=0,                   # of the split
          balanced:bool=False,          # as many of every style
+        trim:bool=False,              # cut off borders of one colour, such as letterbox bars
          page:str='',                  # also write a report with a contact sheet, as HTML
         )->dict:
     "Check a collection: every picture opened, hashed, captioned and dealt to a split."
@@ -241,7 +242,8 @@ def data(source:str,                   # one folder of pictures per style, or pi
         raise NotADirectoryError(f"'{source}' is no folder: give one that holds pictures; an archive, once unpacked")
     for file in (out or Path(source)/'paintings.jsonl', page or Path(source)/'page.html'): _to_file(file)
     told = _numbers(caption=caption, tokens=token)
-    found = Paintings.from_folder(source, val=val, test=test, seed=seed, **told)
+    found = Paintings.from_folder(source, val=val, test=test, seed=seed, trim=trim, **told)
+    print(found.summary(), file=sys.stderr)
     if balanced: found = found.balanced(seed)
     if page: found.write_html(page)
     return {'file': str(found.save(out or Path(source)/'paintings.jsonl') or out), **found.report()}

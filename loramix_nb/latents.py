@@ -29,7 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .core import BASES, alone_in, atomic_path, fingerprint, noise, progress, read_json, reading, write_json
-from .data import Painting, lot, open_picture
+from .data import Painting, lot
 from .painter import draw_label, label_height, label_lines
 
 # %% ../nbs/03_latents.ipynb #1893667a
@@ -182,7 +182,9 @@ def nearest_bucket(width:int, height:int, # pixels of a picture
 # %% ../nbs/03_latents.ipynb #a74cffe4
 def painting_key(p:Painting)->str: # 20 hex characters
     "What a painting's sample depends on, as a name."
-    return _short([p.sha256, p.style, p.caption])
+    return _short([*_content(p), p.style, p.caption])
+
+def _content(p): return [p.sha256, p.border] if p.trim else [p.sha256] # of the picture that is encoded
 
 def _short(what): return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:20]
 
@@ -202,7 +204,7 @@ class View:
         return painting_key(self.painting) if plain else _short([painting_key(self.painting), *self._how()])
 
     @property
-    def moments_key(self)->str: return _short([self.painting.sha256, *self._how()])
+    def moments_key(self)->str: return _short([*_content(self.painting), *self._how()])
 
     def _how(self): return [self.width, self.height, self.x, self.y, self.flip]
 
@@ -235,7 +237,7 @@ def read_view(v:View)->np.ndarray: # uint8 [H,W,3]
     p, data = v.painting, Path(v.painting.path).read_bytes()
     if p.sha256 and hashlib.sha256(data).hexdigest() != p.sha256:
         raise ValueError(f"'{p.path}' has changed since the collection was listed: call Paintings.from_folder again")
-    im = open_picture(BytesIO(data), max(v.width, v.height))
+    im = p.open(max(v.width, v.height), data)
     a = np.asarray(ImageOps.fit(im, (v.width, v.height), Image.Resampling.LANCZOS, centering=(v.x, v.y)))
     return a[:, ::-1] if v.flip else a
 
