@@ -18,7 +18,7 @@ import torch
 from .analysis import figures, report_html
 from .classifier import Judge, Opened, calibration_error, painted, round_trip, score, train_judge
 from .core import Run, alone_in, asset, load_base, read_json, read_jsonl, sha256, write_json
-from .data import Paintings, paint_collection
+from .data import Paintings, paint_collection, refuse_few
 from .latents import Shards, native_size, precompute
 from .lora import load_lora
 from .painter import ERAS, SUBJECTS, draw_scene
@@ -142,9 +142,8 @@ class Demo:
         ps = Paintings.from_folder(p.folder or home, val=val, seed=self.seed)
         if len(ps.styles) < 2:
             raise ValueError(f"{p.folder!r} holds one style, {ps.styles[0]!r}: give two or more, each in its folder")
-        if few := [s for s in ps.styles if len(ps.select(s)) < 12]:
-            raise ValueError(f"style {few[0]!r} has {len(ps.select(few[0]))} pictures: each needs 12 or more")
-        for bad in ps.problems: print(f"  skipped {bad['path']}: {bad['reason']}", file=sys.stderr)
+        print(ps.summary(), file=sys.stderr)
+        refuse_few({s: len(ps.select(s)) for s in ps.styles}, 12)
         ps.save(home/'paintings.jsonl')
         return ps.report()
 

@@ -14,7 +14,7 @@ __all__ = ['ATTENTION', 'FEED_FORWARD', 'CONVOLUTIONS', 'TARGETS', 'PRESETS', 'P
 
 # %% ../nbs/05_training.ipynb #43b45b90
 from .core import Run, alone_in, atomic_path, fingerprint, generator, progress, read_json, write_json
-from .data import Paintings
+from .data import Paintings, refuse_few
 from .latents import Shards, to_latents, token_counts
 from .lora import Factors, Lora, layers, load_lora, save_lora
 from .painter import contact_sheet
@@ -869,6 +869,9 @@ def ready(shards:Shards, pipe, cfg:TrainConfig, out)->TrainConfig: # with its st
     n = sum(k for s, k in counts.items() if cfg.style in ('', s) and (s != cfg.prior or not cfg.prior))
     if not n: raise ValueError(f"no 'train' paintings of {cfg.style or 'any style'} in '{shards.folder}': "
                                f"it has {', '.join(f'{k} of {s}' for s, k in counts.items()) or 'none at all'}")
+    known = Counter() # in all splits
+    for of_split in shards.index['counts'].values(): known.update(of_split)
+    refuse_few({s: known[s] for s in _learned(shards, cfg) if known[s]})
     if cfg.prior and not counts.get(cfg.prior):
         raise ValueError(f"prior '{cfg.prior}' has no paintings in '{shards.folder}': take {', '.join(counts)}")
     if cfg.epochs: cfg = replace(cfg, steps=math.ceil(cfg.epochs*_steps_of_epoch(shards, cfg, pipe)))
