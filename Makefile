@@ -6,7 +6,7 @@
 #   make docs    the site, in _docs (needs Quarto)
 #   make bench   NAME=merging, NAME=all; without a name, the list
 #   make readme  README.md from nbs/index.ipynb
-#   make run     NB=nbs/04_lora.ipynb, executed in place, outputs kept
+#   make run     NB=nbs/07_lora.ipynb, executed in place, outputs kept
 
 .DEFAULT_GOAL := help
 .PHONY: help demo app test lab docs bench readme run setup

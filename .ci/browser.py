@@ -28,11 +28,13 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from loramix_nb.core import asset, load_base
-from loramix_nb.lora import load_lora
-from loramix_nb.merging import Recipe, merge
-from loramix_nb.sampling import generate, mix_into, mixed
+from loramix_nb.formats import load_lora
+from loramix_nb.merging import merge, Recipe
+from loramix_nb.mixer import current_mixer, mix_into
+from loramix_nb.sampling import generate
 from loramix_nb.transfer import restyle
-from loramix_nb.widgets import Easel, board_mix, mark, split_blocks, triangle_point, triangle_weights
+from loramix_nb.studio import _pixel_id, _Renderer
+from loramix_nb.widgets import _board_mix, _split_blocks, _triangle_point, _triangle_weights
 
 TOP = Path(__file__).resolve().parent.parent
 NAMES = "chromium", "chromium-browser", "google-chrome"
@@ -50,16 +52,17 @@ class Reference:
         torch.set_num_threads(1)
         self.pipe, self.files = load_base("tiny"), {s: asset(f"eras/{s}.safetensors") for s in STYLES}
         self.loras = {s: load_lora(f) for s, f in self.files.items()}
-        self.board, self.made = Easel(self.pipe, {"/".join(k): v for k, v in split_blocks(self.loras).items()}), {}
+        self.board, self.made = _Renderer(self.pipe, {"/".join(k): v for k, v in _split_blocks(self.loras).items()}), {}
 
     def mix(self, weights, prompt=PROMPT, seed=SEED, steps=20):
         if (key := (tuple(weights.items()), prompt, seed, steps)) not in self.made:
-            if not mixed(self.pipe) or mixed(self.pipe).names != list(self.loras): mix_into(self.pipe, self.loras)
+            mixer = current_mixer(self.pipe)
+            if not mixer or mixer.names != list(self.loras): mix_into(self.pipe, self.loras)
             self.made[key] = generate(self.pipe, prompt, seed, steps=steps, weights=weights)[0]
         return self.made[key]
 
     def plain(self, prompt, seed=5, steps=12):
-        if mixed(self.pipe): mixed(self.pipe).set([0.]*len(mixed(self.pipe).names))
+        if current_mixer(self.pipe): current_mixer(self.pipe).set([0.]*len(current_mixer(self.pipe).names))
         return generate(self.pipe, prompt, seed, steps=steps)[0]
 
     def run(self, lines, **more):
@@ -125,7 +128,7 @@ class Screen:
         expected = np.asarray(expected)
         if not slack: # the mark is the hash of the pixels, so that waiting for it is waiting for the picture
             self.until("""(box, m) => { const d = box.querySelector('figure img.lm-picture').dataset
-                return d.mark === m && d.stage === 'full' }""", mark(expected))
+                return d.mark === m && d.stage === 'full' }""", _pixel_id(expected))
         else: self.until("(box) => box.querySelector('figure img.lm-picture').dataset.stage === 'full'")
         seen = pixels(self.img)
         off = np.abs(seen.astype(int) - expected).max() if seen.shape == expected.shape else 255
@@ -219,11 +222,11 @@ def triangle(page, ref):
     before, box = places(w.box), pad.bounding_box()
     k = box["width"] / 304 # the drawing is 304 wide, the triangle in it 260 by 225, with a margin of 22
     spot = lambda x, y: (box["x"] + k*(22 + 260*x), box["y"] + k*(22 + 225*y))
-    page.mouse.move(*spot(*triangle_point(at())))
+    page.mouse.move(*spot(*_triangle_point(at())))
     page.mouse.down()
     for x, y in ((.4, .4), (-.2, .3), (.5, 1.3), (1.4, .6), (.62, .75)):
         page.mouse.move(*spot(x, y), steps=4)
-        assert np.abs(np.subtract(at(), triangle_weights(x, y))).max() < .011, (x, y, at())
+        assert np.abs(np.subtract(at(), _triangle_weights(x, y))).max() < .011, (x, y, at())
     page.mouse.up()
     w.shows(ref.mix(where()), "after a drag")
     for keys in (["ArrowLeft", "ArrowUp"], ["Shift+ArrowRight"], ["2"], ["0"], ["1", "ArrowDown", "ArrowDown"]):
@@ -239,10 +242,10 @@ def triangle(page, ref):
 def board(page, ref):
     "MixBoard: strengths, the UNet's fader, single blocks, by mouse and by keyboard."
     w = Screen(page, "board")
-    styles, blocks = w.box.locator("input.lm-strength"), list(split_blocks(ref.loras))
+    styles, blocks = w.box.locator("input.lm-strength"), list(_split_blocks(ref.loras))
     def expected():
         v = [[float(x.input_value()) for x in w.box.locator(s).all()] for s in ("input.lm-strength", "input.lm-block")]
-        mix = board_mix(dict(zip(STYLES, v[0])), dict(zip(blocks, v[1])))
+        mix = _board_mix(dict(zip(STYLES, v[0])), dict(zip(blocks, v[1])))
         return ref.board.paint({"/".join(k): x for k, x in mix.items()}, PROMPT, SEED)
     for i in range(3): w.box.locator("summary").nth(i).click()
     w.shows(expected(), "at the start")

@@ -87,7 +87,7 @@ def mention(line):
     "Whether a job is only named, as in the folder that `loramix sweep` wrote: it takes files, and none is given."
     words = shlex.split(line)
     if words[0] != "loramix" or len(words) > 2 or words[-1] not in cli.JOBS: return False
-    return any(not a.option_strings and a.nargs != "*" for a in cli.parser(words[1])._actions) or words[1] in (
+    return any(not a.option_strings and a.nargs != "*" for a in cli.build_parser(words[1])._actions) or words[1] in (
         "sweep", "mix", "breed")
 
 

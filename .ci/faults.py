@@ -13,15 +13,18 @@ from pathlib import Path
 import torch
 
 from kills import ERAS, base, shared
-from loramix_nb.breeding import Pool, Votes
+from loramix_nb.pool import Pool
+from loramix_nb.survey import Votes
 from loramix_nb.classifier import Judge
-from loramix_nb.core import Run, asset, sha256, write_json, write_jsonl
-from loramix_nb.data import Paintings, paint_collection
-from loramix_nb.latents import Shards, precompute
-from loramix_nb.lora import load_lora, save_lora
+from loramix_nb.core import asset, Run, _sha256, write_json, write_jsonl
+from loramix_nb.data import paint_collection, Paintings
+from loramix_nb.shards import precompute, Shards
+from loramix_nb.formats import load_lora, save_lora
 from loramix_nb.merging import Recipe
-from loramix_nb.sampling import between, sweep
-from loramix_nb.training import TrainConfig, train_lora
+from loramix_nb.mixer import between
+from loramix_nb.sampling import sweep
+from loramix_nb.trainable import TrainConfig
+from loramix_nb.training import train_lora
 
 
 def eras(): return {e: load_lora(asset(f"eras/{e}.safetensors")) for e in ERAS}
@@ -74,7 +77,7 @@ def fill(disk):
 
 def files(home):
     "What a reader would find; the database is looked at through its own eyes."
-    return {f.relative_to(home).as_posix(): sha256(f) for f in home.rglob("*") if f.is_file() and f.suffix != ".lock"
+    return {f.relative_to(home).as_posix(): _sha256(f) for f in home.rglob("*") if f.is_file() and f.suffix != ".lock"
             and not f.name.startswith(".")}
 
 

@@ -22,13 +22,13 @@ import numpy as np
 import torch
 import yaml
 
-from loramix_nb.breeding import Pool
+from loramix_nb.pool import Pool
 from loramix_nb.classifier import Judge
-from loramix_nb.cli import read_config
-from loramix_nb.core import Run, asset, write_json, write_jsonl
-from loramix_nb.data import Paintings, paint_collection
-from loramix_nb.latents import Shards
-from loramix_nb.lora import load_lora, save_lora, write_safetensors
+from loramix_nb.cli import _read_config
+from loramix_nb.core import asset, Run, write_json, write_jsonl
+from loramix_nb.data import paint_collection, Paintings
+from loramix_nb.shards import Shards
+from loramix_nb.formats import load_lora, save_lora, _write_safetensors
 from loramix_nb.merging import Recipe
 from loramix_nb.sampling import Sweep
 
@@ -58,7 +58,7 @@ def lora_files(home):
     loha = {f"mid_block.attn1.to_q.hada_w{i}_{s}": torch.randn(4, 4) for i in (1, 2) for s in "ab"}
     (home/"peft").mkdir()
     loha = {f"base_model.model.{k}": t for k, t in loha.items()}
-    write_safetensors(loha, {}, home/"peft"/"adapter_model.safetensors")
+    _write_safetensors(loha, {}, home/"peft"/"adapter_model.safetensors")
     write_json(home/"peft"/"adapter_config.json", {"peft_type": "LOHA", "r": 4, "alpha": 8, "rank_pattern": {"to_k": 2},
                                                    "alpha_pattern": {"^mid_block.*to_q": 6}, "init_weights": True})
     return readers | {f"peft/adapter_{f}": lambda f: load_lora(f.parent) for f in ("model.safetensors", "config.json")}
@@ -111,7 +111,7 @@ def text_files(home):
     picture = picture.relative_to(home).as_posix()
     return {"paintings.jsonl": lambda f: Paintings.load(f).report(), "paintings/metadata.jsonl": folder,
             picture: folder, "sweep/sweep.jsonl": sweep, "sweep/0.png": sweep,
-            "recipe.json": Recipe.load, "recipe.yaml": Recipe.load, "config.json": read_config,
+            "recipe.json": Recipe.load, "recipe.yaml": Recipe.load, "config.json": _read_config,
              "run/run.json": lambda f: Run(f.parent, {"rank": 4, "lr": 1e-3}),
             "judge/judge.json": judge, "judge/judge.safetensors": judge}
 

@@ -19,13 +19,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from loramix_nb.breeding import Pool, Votes
+from loramix_nb.pool import Pool
+from loramix_nb.survey import Votes
 from loramix_nb.core import asset, load_base, read_json, write_json
-from loramix_nb.data import Paintings, paint_collection
-from loramix_nb.latents import Shards, precompute
-from loramix_nb.lora import load_lora
-from loramix_nb.sampling import between, sweep
-from loramix_nb.training import TrainConfig, train_lora
+from loramix_nb.data import paint_collection, Paintings
+from loramix_nb.shards import precompute, Shards
+from loramix_nb.formats import load_lora
+from loramix_nb.mixer import between
+from loramix_nb.sampling import sweep
+from loramix_nb.trainable import TrainConfig
+from loramix_nb.training import train_lora
 
 ERAS = "early_renaissance", "pop_art"
 

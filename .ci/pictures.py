@@ -6,7 +6,8 @@ import numpy as np
 
 from loramix_nb.analysis import alpha_curves, plot_curves
 from loramix_nb.painter import contact_sheet
-from loramix_nb.sampling import Sweep, between
+from loramix_nb.mixer import between
+from loramix_nb.sampling import Sweep
 
 TOP = Path(__file__).resolve().parent.parent
 ERAS = ["early_renaissance", "expressionism", "pop_art"]
