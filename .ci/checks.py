@@ -15,6 +15,7 @@ from configparser import ConfigParser
 from contextlib import contextmanager
 from pathlib import Path
 
+import surface as names
 import whole
 from readme import readme
 
@@ -106,6 +107,13 @@ def imported(file):
         yield from (n.split(".")[1] for n in names if n.startswith(f"{PACKAGE.name}."))
 
 
+def surface():
+    "Every public name is in a table, documented and used elsewhere; functions, lines and modules are short."
+    wrong, counts = names.faults()
+    print(", ".join(f"{module} {n}" for module, n in counts.items()), f"\n{sum(counts.values())} public names")
+    assert not wrong, "\n".join(wrong)
+
+
 def site():
     "The site is whole: links, pictures, badges, sidebar, docstrings, sizes, no machine's paths."
     wrong = whole.faults()
@@ -158,7 +166,7 @@ def wheel():
         print(run(python, TOP/".ci"/"first_minute.py", TOP/"README.md", cwd=tmp/"work", timeout=600).strip())
 
 
-STEPS = (clean, export, lint, notebooks, examples, layers, readme_is_index, site, docs, fuzz, browser, wheel)
+STEPS = (clean, export, lint, notebooks, examples, layers, surface, readme_is_index, site, docs, fuzz, browser, wheel)
 
 
 def main(steps):

@@ -149,5 +149,6 @@ def write():
 if __name__ == "__main__":
     if "--write" in sys.argv: write()
     wrong, counts = faults()
-    print(*(f"{n:4} {module}" for module, n in counts.items()), f"{sum(counts.values()):4} names in all", *wrong, sep="\n")
+    print(*(f"{n:4} {module}" for module, n in counts.items()), sep="\n")
+    print(f"{sum(counts.values()):4} names in all", *wrong, sep="\n")
     sys.exit(bool(wrong))
