@@ -16,11 +16,11 @@ from pathlib import Path
 import imagehash, numpy as np
 from PIL import Image, ImageDraw, UnidentifiedImageError
 from fastcore.basics import patch
-from .core import (atomic_path, _damage_as_value_error, _dataclass_from, progress,
+from .core import (atomic_path, _check_number, _damage_as_value_error, _dataclass_from, progress,
                              read_jsonl, write_jsonl)
 from .painter import (_draw_label, draw_scene, ERAS, _label_height, _label_lines,
                                 _label_width, paint, vary)
-from .pictures import (crop_square, _find_border, _museum_dialect, _NeedsExtra,
+from .pictures import (crop_square, _files_below, _find_border, _museum_dialect, _NeedsExtra,
                                  open_picture, _opened, _parse_name, _picture_notes, _read_museums,
                                  _upright, _year)
 
@@ -33,14 +33,16 @@ def paint_collection(folder, # where the style folders go
                     )->Path: # the folder
     "Paintings as files `style/painter_title-year.png`; those already there are not painted again."
     folder, styles = Path(folder), _named_styles(styles)
+    for k, v in (('n', n), ('size', size)): _check_number(k, v, 1, whole=True)
     jobs = [(name, style, i) for name, style in styles.items() for i in range(n)]
     for name, style, i in progress(jobs, 'painting'):
-        luck = int(hashlib.sha256(f'{seed}/{name}/{i}'.encode()).hexdigest()[:8], 16)
-        scene = draw_scene(luck)
+        picture_seed = int(hashlib.sha256(f'{seed}/{name}/{i}'.encode()).hexdigest()[:8], 16)
+        scene = draw_scene(picture_seed)
         title, year = scene.caption.replace(' ', '-'), f'{1400 + i%600}' + (f'-{i//600}' if i >= 600 else '')
         file = folder/name/f'the-painter_{title}-{year}.png'
         if not file.exists():
-            picture = paint(scene, style(luck) if callable(style) else vary(style, luck), size, luck)
+            look = style(picture_seed) if callable(style) else vary(style, picture_seed)
+            picture = paint(scene, look, size, picture_seed)
             with atomic_path(file) as p: Image.fromarray(picture).save(p)
     return folder
 
@@ -109,15 +111,6 @@ def _write_caption(template:str, # a sentence with any of {style} {title} {artis
 def _table(file): # rows of a .jsonl or .csv file
     if file.suffix == '.jsonl': return read_jsonl(file)
     with open(file, newline='', encoding='utf-8-sig') as f: return list(csv.DictReader(f))
-
-def _files_below(folder)->list: # `Path`s, sorted
-    "All files in a folder and below; a folder that is a link is gone into, and none twice."
-    found, seen = [], {os.path.realpath(folder)}
-    for at, folders, names in os.walk(folder, followlinks=True):
-        real = {d: os.path.realpath(os.path.join(at, d)) for d in sorted(folders)}
-        folders[:] = [d for d, r in real.items() if r not in seen and not seen.add(r)]
-        found += [Path(at)/n for n in names]
-    return sorted(f for f in found if f.is_file() or f.is_symlink() and not f.exists()) # no pipes, no devices
 
 # %% ../nbs/03_data.ipynb #84d6a4b6
 def _read_tables(folder)->dict: # {path of a picture: row}

@@ -6,13 +6,12 @@
 __all__ = ['open_picture', 'crop_square']
 
 # %% ../nbs/02_pictures.ipynb #e60d5ae8
-import csv, html, json, re, unicodedata
+import csv, html, json, os, re, unicodedata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 import numpy as np
 from PIL import features, Image, ImageOps, UnidentifiedImageError
 from .core import _damage_as_value_error
-from .data import _files_below
 
 # %% ../nbs/02_pictures.ipynb #11b71d5a
 def open_picture(file, # a path, or a file object
@@ -234,6 +233,16 @@ def _read_museum(file): # yields {'names', 'artist', 'title', 'year', 'licence',
         if not columns <= r.keys(): continue # Wikimedia has pages without a file
         with _damage_as_value_error(file): row = {'page': '', 'url': '', **read(r), 'museum': name.split(',')[0]}
         yield {**row, **{k: _plain(row[k]) for k in ('artist', 'title', 'licence')}}
+
+# %% ../nbs/02_pictures.ipynb #6b4825c5
+def _files_below(folder)->list: # `Path`s, sorted
+    "All files in a folder and below; a folder that is a link is gone into, and none twice."
+    found, seen = [], {os.path.realpath(folder)}
+    for at, folders, names in os.walk(folder, followlinks=True):
+        real = {d: os.path.realpath(os.path.join(at, d)) for d in sorted(folders)}
+        folders[:] = [d for d, r in real.items() if r not in seen and not seen.add(r)]
+        found += [Path(at)/n for n in names]
+    return sorted(f for f in found if f.is_file() or f.is_symlink() and not f.exists()) # no pipes, no devices
 
 # %% ../nbs/02_pictures.ipynb #f2c2aca5
 def _read_museums(folder, files)->dict: # {path of a picture: what is known about it}
