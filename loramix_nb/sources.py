@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 from fastcore.basics import patch
-from .core import atomic_path, device, progress, write_jsonl
+from .core import atomic_path, _check_number, device, progress, write_jsonl
 from .pictures import _museum_dialect, open_picture, _read_museum, _RESEARCH_ONLY
 from .data import (_CAPTION, _captioned, _check_pictures, Paintings, _read_log, _row,
                              _SEEN, _table)
@@ -226,13 +226,14 @@ def caption_with_model(paintings:list, # `Paintings`
     "Describe each painting in a sentence; results are kept in the collection's folder."
     import torch
     from transformers import AutoProcessor, BlipForConditionalGeneration
+    _check_number('batch', batch, 1, whole=True)
     log, name = paintings.root/_SEEN, str(model) if not Path(model).is_dir() else Path(model).name
     seen = {r['sha256']: r['text'] for r in _read_log(log) if r['model'] == name}
     missing = list({p.sha256: p for p in paintings if p.sha256 not in seen}.values())
     if not missing: return seen
     where = device(); dtype = torch.float16 if where.type == 'cuda' else torch.float32
-    processor, blip = AutoProcessor.from_pretrained(model), BlipForConditionalGeneration.from_pretrained(model)
-    blip = blip.to(where, dtype).eval()
+    processor = AutoProcessor.from_pretrained(model)
+    blip = BlipForConditionalGeneration.from_pretrained(model).to(where, dtype).eval()
     write_jsonl(log, _read_log(log)) # without a last line that was cut off
     for i in progress(range(0, len(missing), batch), 'describing'):
         ps = missing[i:i + batch]
