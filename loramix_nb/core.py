@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def device()->'torch.device': # cuda, mps or cpu
     "The fastest device that this machine has; of several GPUs the one that `LOCAL_RANK` names, as launchers set it."
     import torch
-    if not torch.cuda.is_available(): return torch.device('mps' if torch.backends.mps.is_available() else 'cpu')
+    if not torch.cuda.is_available():
+        return torch.device('mps' if torch.backends.mps.is_available() else 'cpu')
     rank = os.environ.get('LOCAL_RANK')
     return torch.device('cuda', int(rank) % torch.cuda.device_count()) if rank else torch.device('cuda')
 
@@ -55,7 +56,8 @@ def atomic_path(path): # the file to write; its folders are made, its suffix is 
     tmp = path.with_name(f'.{path.stem}.{secrets.token_hex(4)}{path.suffix}')
     try:
         yield tmp
-        with open(tmp, 'rb+') as f: os.fsync(f.fileno()) # a rename can reach the disk before the bytes do
+        # a rename can reach the disk before the bytes do
+        with open(tmp, 'rb+') as f: os.fsync(f.fileno())
         os.replace(tmp, path)
     except Exception as e: # torch and safetensors have errors of their own for a full disk; the disk itself tells
         if isinstance(e, OSError) or shutil.disk_usage(path.parent).free > 1 << 20: raise
@@ -86,20 +88,23 @@ def read_json(path): # a file of JSON
 # %% ../nbs/00_core.ipynb #1b8ce8c2
 def _parsed(data, where):
     try: return json.loads(data)
-    except (ValueError, RecursionError) as e: raise ValueError(f"{where} is not JSON: {e}") from None
+    except (ValueError, RecursionError) as e:
+        raise ValueError(f"{where} is not JSON: {e}") from None
 
 # %% ../nbs/00_core.ipynb #cdae4404
 def write_jsonl(path, # file to write
                 rows): # an iterable of dicts or dataclasses
     "Write rows as JSON lines, atomically."
     with atomic_path(path) as p:
-        p.write_text(''.join(json.dumps(r, default=_plain, ensure_ascii=False) + '\n' for r in rows), 'utf-8')
+        p.write_text(''.join(json.dumps(r, default=_plain, ensure_ascii=False) + '\n'
+                             for r in rows), 'utf-8')
 
 # %% ../nbs/00_core.ipynb #55058e2c
 def read_jsonl(path)->list: # a dict per line
     "Read what `write_jsonl` wrote; a `ValueError` that names the line that is something else."
     with open(path, 'rb') as f:
-        rows = [(n, _parsed(line, f"line {n} of '{path}'")) for n, line in enumerate(f, 1) if line.strip()]
+        rows = [(n, _parsed(line, f"line {n} of '{path}'"))
+                for n, line in enumerate(f, 1) if line.strip()]
     if odd := [n for n, r in rows if not isinstance(r, dict)]:
         raise ValueError(f"line {odd[0]} of '{path}' holds no names with values")
     return [r for _, r in rows]
@@ -110,15 +115,19 @@ def _dataclass_from(cls, # a dataclass
              where:str, # the file, for the error
             ): # an instance
     "A dataclass from what a file says; `ValueError` that names the field that is unknown, missing or of another kind."
-    if not isinstance(row, dict): raise ValueError(f"{where} holds {row!r:.40}: a row has names with values")
+    if not isinstance(row, dict):
+        raise ValueError(f"{where} holds {row!r:.40}: a row has names with values")
     known = {f.name: f for f in fields(cls)}
     if odd := [k for k in row if k not in known]:
         raise ValueError(f"{where} has a field '{odd[0]}': known are {', '.join(known)}")
     for k, f in known.items():
-        kind = {float: (int, float)}.get(f.type, f.type) # of list[float] Python 3.10 says that it is a class
+        # of list[float] Python 3.10 says that it is a class
+        kind = {float: (int, float)}.get(f.type, f.type)
         if k not in row:
-            if f.default is f.default_factory is MISSING: raise ValueError(f"{where} lacks the field '{k}'")
-        elif (isinstance(kind, (type, tuple)) and not get_origin(kind) and not isinstance(row[k], kind)
+            if f.default is f.default_factory is MISSING:
+                raise ValueError(f"{where} lacks the field '{k}'")
+        elif (isinstance(kind, (type, tuple)) and not get_origin(kind)
+              and not isinstance(row[k], kind)
               and row[k] is not f.default):
             raise ValueError(f"{where} has {k}={row[k]!r:.40}, which is no {f.type.__name__}")
     return cls(**row)
@@ -129,18 +138,21 @@ def _path_inside(folder, # that the path is about
           )->Path:
     "A path inside a folder; `ValueError` for one that leads out of it, by '..', from the top or through a link."
     home, path = Path(folder).resolve(), (Path(folder)/str(name)).resolve()
-    if home not in path.parents: raise ValueError(f"'{name}' leads out of '{folder}': nothing there is read or written")
+    if home not in path.parents:
+        raise ValueError(f"'{name}' leads out of '{folder}': nothing there is read or written")
     return Path(folder)/str(name)
 
 # %% ../nbs/00_core.ipynb #5e1cb4e7
-_DAMAGE = (KeyError, TypeError, IndexError, AttributeError, EOFError, RuntimeError, RecursionError, SyntaxError,
+_DAMAGE = (KeyError, TypeError, IndexError, AttributeError, EOFError, RuntimeError, RecursionError,
+           SyntaxError,
            tarfile.TarError, tokenize.TokenError, zipfile.BadZipFile) # NumPy parses headers as Python does its own
 
 @contextmanager
 def _damage_as_value_error(what): # the file, for the error
     "Turns what a damaged file does to the reader in the block into a `ValueError` that names the file."
     try: yield
-    except _DAMAGE as e: raise ValueError(f"'{what}' is damaged, or something else than its name says: "
+    except _DAMAGE as e:
+        raise ValueError(f"'{what}' is damaged, or something else than its name says: "
                                           f"{type(e).__name__}: {e}") from e
 
 # %% ../nbs/00_core.ipynb #4665d7f4
@@ -214,7 +226,8 @@ def _check_number(name:str, # of the argument, for the error
 # %% ../nbs/00_core.ipynb #6b1b6cd6
 def _versions()->dict: # library -> version, of those that are installed
     "The versions that decide what a run computes."
-    found = {'python': platform.python_version(), 'platform': f'{platform.system()}-{platform.machine()}'}
+    found = {'python': platform.python_version(),
+             'platform': f'{platform.system()}-{platform.machine()}'}
     for name in 'loramix_nb torch diffusers transformers peft fastai webdataset numpy pillow'.split():
         with suppress(metadata.PackageNotFoundError): found[name] = metadata.version(name)
     return found
@@ -229,7 +242,8 @@ def _git_commit()->str: # e.g. '1f0c…' or '1f0c…-dirty'; None outside a git 
 
 # %% ../nbs/00_core.ipynb #f1e6cb6c
 def _checked(info, file): # what a run's file says of it, if that is what a run has written
-    with _damage_as_value_error(file): return {**info, 'config': dict(info['config']), 'seed': info['seed']}
+    with _damage_as_value_error(file):
+        return {**info, 'config': dict(info['config']), 'seed': info['seed']}
 
 # %% ../nbs/00_core.ipynb #35aeff2b
 class Run:
@@ -251,7 +265,8 @@ class Run:
     def _refuse_another(self, asked):
         flat = lambda d: {**d['config'], 'seed': d['seed']}
         was, now = flat(self.info), flat(asked)
-        diffs = [f'{k}={was.get(k)!r} and not {now.get(k)!r}' for k in {**was, **now} if was.get(k) != now.get(k)]
+        diffs = [f'{k}={was.get(k)!r} and not {now.get(k)!r}'
+                 for k in {**was, **now} if was.get(k) != now.get(k)]
         if diffs:
             raise ValueError(f"{self.folder} was made with {', '.join(diffs)}: take another folder or these values")
 
@@ -266,19 +281,22 @@ class Run:
             start = time.perf_counter()
             result = fn()
             write_json(file, {'result': result, 'seconds': round(time.perf_counter() - start, 3)})
-        return read_json(file)['result'] # read back even the first time: a tuple is a list on every call or on none
+        # read back even the first time: a tuple is a list on every call or on none
+        return read_json(file)['result']
 
 # %% ../nbs/00_core.ipynb #da267772
 @contextmanager
 def _folder_lock(folder, # is made where it is missing
-             part:str='', # of the work, where several processes share it: each part has a lock of its own
+             # of the work, where several processes share it: each part has a lock of its own
+             part:str='',
             ):
     "Keeps other processes out of a folder while the block runs; `BlockingIOError` where one is in it already."
     from filelock import FileLock, Timeout
     Path(folder).mkdir(parents=True, exist_ok=True)
     lock = FileLock(Path(folder).resolve()/f'.lock{part}', is_singleton=True, thread_local=False)
     try: lock.acquire(timeout=0)
-    except Timeout: raise BlockingIOError(f"another process is at work in '{folder}': wait until it ends, or take "
+    except Timeout:
+        raise BlockingIOError(f"another process is at work in '{folder}': wait until it ends, or take "
                                           "another folder") from None
     try: yield
     finally: lock.release()
@@ -290,7 +308,8 @@ def asset(name:str='', # such as 'tiny', 'judge' or 'eras/pop_art.safetensors'
     home = Path(str(files('loramix_nb')/'assets'))
     found = (home/name).resolve()
     if home.resolve() not in (found, *found.parents) or not found.exists():
-        there = sorted(p.relative_to(home).as_posix() for p in (*home.iterdir(), *home.glob('eras/*')))
+        there = sorted(p.relative_to(home).as_posix()
+                       for p in (*home.iterdir(), *home.glob('eras/*')))
         raise FileNotFoundError(f"the package carries no '{name}': take one of {', '.join(there)}")
     return found
 
@@ -325,7 +344,8 @@ def load_base(name:str='tiny', # a key of `BASES`, a folder, or a hub id
     try:
         if 'safety_checker' in DiffusionPipeline.load_config(source, **kw):
             kw = {'safety_checker': None, 'requires_safety_checker': False, **kw}
-        with _no_bars(): pipe = DiffusionPipeline.from_pretrained(source, dtype=dtype, **kw).to(device)
+        with _no_bars():
+            pipe = DiffusionPipeline.from_pretrained(source, dtype=dtype, **kw).to(device)
     except OSError as e: raise OSError(_ways_without_a_network(source)) from e
     for part in pipe.components.values():
         if isinstance(part, torch.nn.Module): part.requires_grad_(False).eval()
@@ -357,6 +377,7 @@ def fingerprint(pipe)->str: # 16 hex characters
     def digest(p):
         bits = p.detach().to('cpu', torch.float16).contiguous()
         return hashlib.sha256(str(tuple(p.shape)).encode() + bits.numpy().tobytes()).hexdigest()
-    parts = [getattr(pipe, part, None) for part in ('vae', 'text_encoder', 'text_encoder_2', 'unet')]
+    parts = [getattr(pipe, part, None)
+             for part in ('vae', 'text_encoder', 'text_encoder_2', 'unet')]
     weights = [digest(p) for m in parts if m for k, p in m.named_parameters() if '.lora_' not in k]
     return hashlib.sha256(''.join(sorted(weights)).encode()).hexdigest()[:16]

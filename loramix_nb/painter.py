@@ -17,7 +17,8 @@ from scipy.spatial import cKDTree
 
 # %% ../nbs/01_painter.ipynb #a5a9902b
 COLOURS = dict(red=(205, 50, 45), blue=(55, 95, 190), green=(60, 145, 75), yellow=(235, 200, 60),
-               white=(238, 236, 228), black=(45, 42, 48), purple=(130, 70, 150), orange=(232, 135, 50),
+               white=(238, 236, 228), black=(45, 42, 48), purple=(130, 70, 150),
+               orange=(232, 135, 50),
                brown=(130, 88, 55), pink=(232, 150, 170))
 WHERE = dict(city='in the city', hills='in the hills', sea='by the sea',
              garden='in the garden', room='in a room', desert='in the desert')
@@ -37,7 +38,8 @@ class Sketch:
     def __init__(self, rng): self.rng, self.shapes, self._at = rng, [], None
     def uniform(self, lo, hi): return lo + (hi - lo)*self.rng.random()
     def choice(self, xs): return xs[int(self.rng.integers(len(xs)))]
-    def place(self, x, base, scale, flip): self._at = np.array([[x, base], [flip*scale, scale], [0., base]])
+    def place(self, x, base, scale, flip):
+        self._at = np.array([[x, base], [flip*scale, scale], [0., base]])
 
     def add(self, points, colour, outline=True):
         p = np.asarray(points, float)
@@ -61,7 +63,8 @@ def _sky(s, horizon, time):
     s.rect(-.1, horizon - .18, 1.1, 1.1, 'sky2', False)
     if time == 'at night':
         s.oval(s.choice([.14, .86]), s.uniform(.11, .17), .075, .075, 'accent', False)
-        for _ in range(4): s.oval(s.uniform(0, 1), s.uniform(.03, .35), .024, .024, 'accent', False, n=6)
+        for _ in range(4):
+            s.oval(s.uniform(0, 1), s.uniform(.03, .35), .024, .024, 'accent', False, n=6)
     if time == 'at sunset': s.oval(s.uniform(.15, .85), horizon - .03, .15, .15, 'accent', False)
 
 # %% ../nbs/01_painter.ipynb #24f027a6
@@ -86,7 +89,8 @@ def _hills(s, horizon, time):
 
 def _sea(s, horizon, time):
     s.rect(-.1, horizon, 1.1, 1.1, 'water')
-    for _ in range(4): s.oval(s.uniform(0, 1), s.uniform(horizon + .04, .82), .1, .017, 'sky2', False, n=10)
+    for _ in range(4):
+        s.oval(s.uniform(0, 1), s.uniform(horizon + .04, .82), .1, .017, 'sky2', False, n=10)
     phase = s.uniform(0, 6)
     s.land(lambda x: .87 + .025*np.sin(7*x + phase), 'ground', n=16)
 
@@ -97,7 +101,8 @@ def _garden(s, horizon, time):
     s.rect(-.1, horizon + .1, 1.1, 1.1, 'mid')
     for _ in range(6):
         x, y = s.uniform(0, 1), s.uniform(horizon + .15, 1)
-        s.oval(x, y, .05, .05, s.choice(['accent', COLOURS['red'], COLOURS['pink'], COLOURS['white']]), False, n=10)
+        s.oval(x, y, .05, .05, s.choice(['accent', COLOURS['red'], COLOURS['pink'],
+                                         COLOURS['white']]), False, n=10)
 
 # %% ../nbs/01_painter.ipynb #7a990f7a
 def _room(s, horizon, time):
@@ -118,7 +123,8 @@ def _desert(s, horizon, time):
         phase = s.uniform(0, 6)
         s.land(lambda x: horizon + .03 + .2*k + .05*np.sin(3.3*x + phase), role, n=20)
     x = s.uniform(.05, .2) if s.rng.random() < .5 else s.uniform(.8, .95)
-    for x0, y0, x1, y1, line in [(-.03, -.12, .03, .15, 1), (-.09, -.05, -.05, .04, 1), (-.09, .01, 0, .05, 0),
+    for x0, y0, x1, y1, line in [(-.03, -.12, .03, .15, 1), (-.09, -.05, -.05, .04, 1),
+                                 (-.09, .01, 0, .05, 0),
                                  (.05, -.1, .09, 0, 1), (0, -.03, .09, .01, 0)]:
         s.rect(x + x0, horizon + y0, x + x1, horizon + y1, 'leaf', bool(line))
 
@@ -129,9 +135,11 @@ def _face(s, y, w, h):
 
 def _woman(s, c, y=.41, w=.175, h=.215):
     s.oval(0, y - .02, .27, .27, 'halo')
-    s.oval(0, y, w*1.5, h*1.3, 'hair', start=pi, end=2*pi, more=[[w*1.6, y + h*1.6], [-w*1.6, y + h*1.6]])
+    s.oval(0, y, w*1.5, h*1.3, 'hair', start=pi, end=2*pi,
+           more=[[w*1.6, y + h*1.6], [-w*1.6, y + h*1.6]])
     s.rect(-.07, y + .1, .07, .75, 'skin', False)
-    s.add([[-.12, y + h*1.15], [.12, y + h*1.15], [.28, y + h*1.45], [.42, 1.1], [-.42, 1.1], [-.28, y + h*1.45]], c)
+    s.add([[-.12, y + h*1.15], [.12, y + h*1.15], [.28, y + h*1.45], [.42, 1.1], [-.42, 1.1],
+           [-.28, y + h*1.45]], c)
     s.add([[-.085, y + h*1.13], [.085, y + h*1.13], [0, y + h*1.75]], 'skin', False)
     s.oval(0, y, w, h, 'skin')
     s.oval(0, y - h*.32, w*1.05, h*.82, 'hair', False, start=pi*1.03, end=pi*1.97)
@@ -141,12 +149,14 @@ def _woman(s, c, y=.41, w=.175, h=.215):
 def _man(s, c, y=.41, w=.175, h=.215):
     s.oval(0, y - .02, .27, .27, 'halo')
     s.rect(-.08, y + .08, .08, .75, 'skin', False)
-    s.add([[-.15, y + h*1.05], [.15, y + h*1.05], [.4, y + h*1.5], [.46, 1.1], [-.46, 1.1], [-.4, y + h*1.5]], c)
+    s.add([[-.15, y + h*1.05], [.15, y + h*1.05], [.4, y + h*1.5], [.46, 1.1], [-.46, 1.1],
+           [-.4, y + h*1.5]], c)
     s.add([[-.08, y + h*1.05], [.08, y + h*1.05], [0, y + h*1.7]], COLOURS['white'], False)
     s.oval(0, y, w, h, 'skin')
     s.oval(0, y + h*.36, w*.97, h*.72, 'hair', False, start=.02, end=pi - .02)
     s.rect(-w*1.6, y - h*.78, w*1.6, y - h*.5, 'hair')
-    s.add([[-w*1.05, y - h*.75], [w*1.05, y - h*.75], [w*.9, y - h*1.65], [-w*.9, y - h*1.65]], 'hair')
+    s.add([[-w*1.05, y - h*.75], [w*1.05, y - h*.75], [w*.9, y - h*1.65], [-w*.9, y - h*1.65]],
+          'hair')
     _face(s, y, w, h)
 
 # %% ../nbs/01_painter.ipynb #6852dbc9
@@ -189,7 +199,8 @@ def _castle(s, c):
 # %% ../nbs/01_painter.ipynb #da130651
 def _bowl(s, c):
     s.rect(-1, .78, 1, 1.3, 'trunk')
-    for x, y, r, name in [(-.13, .5, .1, 'red'), (.12, .5, .1, 'orange'), (0, .42, .1, 'green'), (0, .54, .1, 'yellow'),
+    for x, y, r, name in [(-.13, .5, .1, 'red'), (.12, .5, .1, 'orange'), (0, .42, .1, 'green'),
+                          (0, .54, .1, 'yellow'),
                           (.2, .56, .07, 'purple')]:
         s.oval(x, y, r, r, COLOURS[name])
     s.oval(0, .58, .3, .24, c, end=pi)
@@ -227,15 +238,19 @@ def _vase(s, c):
     for x, y in heads:
         s.oval(x, y, .105, .105, c, n=16)
         s.oval(x, y, .046, .046, 'accent', False, n=10)
-    s.add([[-.07, .58], [.07, .58], [.05, .64], [.13, .76], [.08, .9], [-.08, .9], [-.13, .76], [-.05, .64]], 'stone')
+    s.add([[-.07, .58], [.07, .58], [.05, .64], [.13, .76], [.08, .9], [-.08, .9], [-.13, .76],
+           [-.05, .64]], 'stone')
 
 # %% ../nbs/01_painter.ipynb #4b7474e3
-_SUBJECTS = {'woman': _woman, 'man': _man, 'house': _house, 'boat': _boat, 'tree': _tree, 'castle': _castle,
+_SUBJECTS = {'woman': _woman, 'man': _man, 'house': _house, 'boat': _boat, 'tree': _tree,
+             'castle': _castle,
              'bowl of fruit': _bowl, 'horse': _horse, 'cat': _cat, 'vase of flowers': _vase}
 _SETTINGS = dict(city=_city, hills=_hills, sea=_sea, garden=_garden, room=_room, desert=_desert)
 SUBJECTS = list(_SUBJECTS)
-_COLOURED = {'woman': 'woman in a {} dress', 'man': 'man in a {} coat', 'vase of flowers': 'vase of {} flowers',
-             'bowl of fruit': '{} bowl of fruit', 'tree': 'tree with {} fruit', 'castle': 'castle with {} roofs'}
+_COLOURED = {'woman': 'woman in a {} dress', 'man': 'man in a {} coat',
+             'vase of flowers': 'vase of {} flowers',
+             'bowl of fruit': '{} bowl of fruit', 'tree': 'tree with {} fruit',
+             'castle': 'castle with {} roofs'}
 
 @dataclass(frozen=True)
 class Scene:
@@ -248,7 +263,8 @@ class Scene:
 
     @property
     def caption(self)->str:
-        noun = _COLOURED.get(self.subject, '{} ' + self.subject).format(self.colour) if self.colour else self.subject
+        noun = _COLOURED.get(self.subject,
+                             '{} ' + self.subject).format(self.colour) if self.colour else self.subject
         return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun} {WHERE[self.setting]} {self.time}".strip()
 
 # %% ../nbs/01_painter.ipynb #69148f92
@@ -267,7 +283,8 @@ def draw_scene(seed:int,          # the same seed, the same scene
               )->Scene:           # shapes and caption
     "Draw a scene from the grammar."
     rng = np.random.default_rng(seed)
-    subject, setting = _pick(rng, subject, SUBJECTS, 'subject'), _pick(rng, setting, _SETTING_NAMES, 'setting')
+    subject, setting = _pick(rng, subject, SUBJECTS,
+                             'subject'), _pick(rng, setting, _SETTING_NAMES, 'setting')
     time = _pick(rng, time, ['', '', ''] + TIMES[1:], 'time')
     named = colour is not None or rng.random() < .6
     colour = _pick(rng, colour, list(COLOURS), 'colour')
@@ -284,7 +301,8 @@ _NUMBERS = ('saturation contrast brightness tint tint_r tint_g tint_b line line_
             'wobble stroke dabs dots '
            'cracks frame halo shade vignette night pixels').split()
 _AT = {name: i for i, name in enumerate(_NUMBERS)}
-_PLAIN = dict(saturation=1, contrast=1, tint_r=128, tint_g=128, tint_b=128, line_r=40, line_g=40, line_b=40,
+_PLAIN = dict(saturation=1, contrast=1, tint_r=128, tint_g=128, tint_b=128, line_r=40, line_g=40,
+              line_b=40,
               shade=.25, night=1)
 
 @dataclass(frozen=True, eq=False)
@@ -309,33 +327,42 @@ def _make_style(palette:dict, # role -> rgb
 # %% ../nbs/01_painter.ipynb #0c944163
 PLAIN = _make_style(dict(
     sky=(160, 205, 235), sky2=(205, 228, 240), far=(150, 175, 170), mid=(125, 170, 110),
-    ground=(170, 185, 120), skin=(238, 196, 165), hair=(85, 58, 42), leaf=(70, 140, 70), trunk=(115, 80, 55),
+    ground=(170, 185, 120), skin=(238, 196, 165), hair=(85, 58, 42), leaf=(70, 140, 70),
+                         trunk=(115, 80, 55),
     stone=(165, 160, 158), window=(235, 225, 170), water=(80, 140, 190), accent=(250, 225, 120),
     halo=(205, 228, 240)))
 ERAS = {}
 
 # %% ../nbs/01_painter.ipynb #4a614475
 ERAS['early_renaissance'] = _make_style(dict(
-    sky=(214, 170, 72), sky2=(226, 188, 98), far=(140, 118, 74), mid=(112, 98, 58), ground=(124, 92, 54),
+    sky=(214, 170, 72), sky2=(226, 188,
+                              98), far=(140, 118, 74), mid=(112, 98, 58), ground=(124, 92, 54),
     skin=(220, 182, 134), hair=(84, 52, 30), leaf=(74, 86, 44), trunk=(80, 52, 30), stone=(164, 134, 90),
     window=(84, 60, 40), water=(88, 106, 94), accent=(238, 198, 98), halo=(240, 204, 104)),
-    saturation=.7, contrast=.95, brightness=-6, tint=.26, tint_r=150, tint_g=108, tint_b=52, line=.3,
+    saturation=.7, contrast=.95, brightness=-6, tint=.26, tint_r=150, tint_g=108, tint_b=52,
+                                        line=.3,
     line_r=48, line_g=28, line_b=14, cracks=.45, frame=1, halo=1, shade=.8, vignette=.4, night=.5)
 
 # %% ../nbs/01_painter.ipynb #dbf8a0fd
 ERAS['expressionism'] = _make_style(dict(
-    sky=(235, 110, 40), sky2=(250, 190, 50), far=(90, 30, 120), mid=(20, 110, 120), ground=(190, 30, 60),
-    skin=(190, 200, 70), hair=(30, 40, 120), leaf=(15, 130, 100), trunk=(150, 20, 70), stone=(70, 66, 160),
+    sky=(235, 110, 40), sky2=(250, 190, 50), far=(90, 30, 120), mid=(20, 110, 120),
+                                         ground=(190, 30, 60),
+    skin=(190, 200, 70), hair=(30, 40, 120), leaf=(15, 130, 100), trunk=(150, 20, 70),
+                                         stone=(70, 66, 160),
     window=(255, 215, 40), water=(20, 60, 150), accent=(255, 240, 60), halo=(250, 190, 50)),
-    saturation=1.25, contrast=1.1, tint=.06, tint_r=200, tint_g=40, tint_b=60, line=.6, line_r=34, line_g=22,
+    saturation=1.25, contrast=1.1, tint=.06, tint_r=200, tint_g=40, tint_b=60, line=.6, line_r=34,
+                                    line_g=22,
     line_b=66, wobble=.6, stroke=.9, shade=.3, vignette=.1, night=.55)
 
 # %% ../nbs/01_painter.ipynb #800e57ff
 ERAS['pop_art'] = _make_style(dict(
-    sky=(70, 200, 250), sky2=(70, 200, 250), far=(255, 90, 170), mid=(255, 225, 20), ground=(255, 215, 0),
-    skin=(255, 205, 170), hair=(255, 220, 30), leaf=(20, 190, 80), trunk=(230, 40, 40), stone=(250, 250, 250),
+    sky=(70, 200, 250), sky2=(70, 200, 250), far=(255, 90, 170), mid=(255, 225, 20),
+                                   ground=(255, 215, 0),
+    skin=(255, 205, 170), hair=(255, 220, 30), leaf=(20, 190, 80), trunk=(230, 40, 40),
+                                   stone=(250, 250, 250),
     window=(30, 110, 240), water=(30, 110, 240), accent=(255, 30, 60), halo=(70, 200, 250)),
-    saturation=1.5, contrast=1.2, brightness=18, tint_r=255, tint_g=255, tint_b=255, line=.8, line_r=26,
+    saturation=1.5, contrast=1.2, brightness=18, tint_r=255, tint_g=255, tint_b=255, line=.8,
+                              line_r=26,
     line_g=20, line_b=44, dots=1, shade=0, night=.6)
 
 # %% ../nbs/01_painter.ipynb #859cf7b1
@@ -344,15 +371,19 @@ ERAS['impressionism'] = _make_style(dict(
     ground=(206, 200, 140), skin=(248, 208, 184), hair=(146, 104, 84), leaf=(110, 168, 104),
     trunk=(150, 118, 116), stone=(206, 190, 200), window=(250, 226, 150), water=(120, 172, 206),
     accent=(255, 216, 130), halo=(244, 222, 206)),
-    saturation=.95, contrast=.92, brightness=16, tint=.12, tint_r=236, tint_g=214, tint_b=200, line_b=60,
+    saturation=.95, contrast=.92, brightness=16, tint=.12, tint_r=236, tint_g=214, tint_b=200,
+                                    line_b=60,
     wobble=.12, shade=.5, night=.75, dabs=1)
 
 # %% ../nbs/01_painter.ipynb #0d091161
 ERAS['pixel_art'] = _make_style(dict(
-    sky=(92, 148, 252), sky2=(152, 200, 248), far=(104, 104, 120), mid=(0, 168, 68), ground=(120, 200, 32),
-    skin=(252, 188, 130), hair=(96, 48, 16), leaf=(0, 120, 40), trunk=(136, 80, 24), stone=(128, 128, 140),
+    sky=(92, 148, 252), sky2=(152, 200, 248), far=(104, 104, 120), mid=(0, 168, 68),
+                                     ground=(120, 200, 32),
+    skin=(252, 188, 130), hair=(96, 48, 16), leaf=(0, 120, 40), trunk=(136, 80, 24),
+                                     stone=(128, 128, 140),
     window=(252, 224, 100), water=(24, 92, 216), accent=(252, 216, 56), halo=(152, 200, 248)),
-    saturation=1.15, contrast=1.05, line=.3, line_r=30, line_g=30, line_b=40, shade=0, night=.9, pixels=1)
+    saturation=1.15, contrast=1.05, line=.3, line_r=30, line_g=30, line_b=40, shade=0, night=.9,
+                                pixels=1)
 
 # %% ../nbs/01_painter.ipynb #9807dc01
 def _palette(style, time):
@@ -360,8 +391,10 @@ def _palette(style, time):
     t, k, at = style.palette.copy(), style['night'], _ROLES.index
     if time == 'at night':
         dark = np.array([34, 44, 92], np.float32)
-        for r in ('sky', 'sky2', 'halo'): t[at(r)] = (t[at(r)]*(1 - .85*k) + dark*.85*k)*(.55 + .45*k)
-        for r in ('far', 'mid', 'ground', 'water', 'leaf', 'stone'): t[at(r)] = t[at(r)]*(1 - .45*k) + dark*.45*k
+        for r in ('sky', 'sky2', 'halo'):
+            t[at(r)] = (t[at(r)]*(1 - .85*k) + dark*.85*k)*(.55 + .45*k)
+        for r in ('far', 'mid', 'ground', 'water', 'leaf', 'stone'):
+            t[at(r)] = t[at(r)]*(1 - .45*k) + dark*.45*k
     if time == 'at sunset':
         for r, c in (('sky', (238, 150, 105)), ('sky2', (248, 190, 120))):
             t[at(r)] = t[at(r)]*(1 - .8*k) + np.float32(c)*.8*k
@@ -400,10 +433,12 @@ def _fill(scene, style, size, phase):
     R, palette, wobble = 4*size, _palette(style, scene.time), .05*style['wobble']
     im = Image.new('RGB', (R, R), (128, 128, 128))
     draw, glaze = ImageDraw.Draw(im), ImageDraw.Draw(im, 'RGBA')
-    width, ink = int(style['line']*R*.0225 + .5), tuple(int(v) for v in np.clip(style.rgb('line'), 0, 255))
+    width, ink = int(style['line']*R*.0225
+                     + .5), tuple(int(v) for v in np.clip(style.rgb('line'), 0, 255))
     for points, colour, outline in scene.shapes:
         if colour == 'halo' and style['halo'] < .05: continue
-        p = np.rint((_wobble(points, wobble, phase) if wobble > .001 else points)*R).astype(int).ravel().tolist()
+        p = np.rint((_wobble(points, wobble, phase) if wobble > .001
+                     else points)*R).astype(int).ravel().tolist()
         rgb = palette[colour] if isinstance(colour, str) else _local(colour, style)
         if colour == 'halo': glaze.polygon(p, fill=(*rgb, int(255*min(style['halo'], 1))))
         else: draw.polygon(p, fill=rgb)
@@ -448,7 +483,8 @@ def _dab(im, amount, picks):
     k = int(picks[0]*4) % 4
     pixel, number, _ = _cells(len(im), k, 800, (.4, .9, 2.3, 2.8)[k], 1.7)
     rng = np.random.default_rng(7)
-    off = (rng.integers(-13, 14, (800, 3)) + rng.integers(-9, 10, (800, 1))).astype(np.float32)[number]
+    off = (rng.integers(-13, 14, (800, 3))
+           + rng.integers(-9, 10, (800, 1))).astype(np.float32)[number]
     return im + (im.reshape(-1, 3)[pixel] + off - im)*np.float32(amount)
 
 # %% ../nbs/01_painter.ipynb #c74eaf91
@@ -593,12 +629,14 @@ def _label_width(texts,       # of the labels that share the width
                )->int:       # pixels
     "The width of the longest word, or ten times the size, if that is less."
     words = (word for t in texts for word in str(t).split())
-    return min(10*max(13, size), max((int(_label_font(size).getlength(word)) + 1 for word in words), default=0))
+    return min(10*max(13, size), max((int(_label_font(size).getlength(word)) + 1 for word in words),
+                                     default=0))
 
 # %% ../nbs/01_painter.ipynb #6b881e0b
 def _draw_label(sheet:Image.Image, # to be written on
                lines:list,        # from `_label_lines`
-               at:tuple,          # x of the left end (of the middle, the right end: see `align`) and y of the top
+               # x of the left end (of the middle, the right end: see `align`) and y of the top
+               at:tuple,
                size:int=13,       # of the font
                align:str='l',     # 'l', 'm' or 'r'
               ):
@@ -612,9 +650,11 @@ def blend(styles:list,  # `Style`s
           weights:list, # one number each; 30 % and 70 % are .3 and .7
          )->Style:      # Σ wᵢ styleᵢ
     "The weighted sum of styles."
-    if len(styles) != len(weights): raise ValueError(f"{len(styles)} styles but {len(weights)} weights")
+    if len(styles) != len(weights):
+        raise ValueError(f"{len(styles)} styles but {len(weights)} weights")
     w = np.float32(weights)
-    return Style(*(np.tensordot(w, np.stack(xs), 1) for xs in zip(*((s.palette, s.numbers) for s in styles))))
+    return Style(*(np.tensordot(w, np.stack(xs), 1)
+                   for xs in zip(*((s.palette, s.numbers) for s in styles))))
 
 # %% ../nbs/01_painter.ipynb #25121f23
 def vary(style:Style,     # the middle of the spread
@@ -623,7 +663,8 @@ def vary(style:Style,     # the middle of the spread
         )->Style:
     "A random variation of a style, as between two pictures of one painter."
     rng = np.random.default_rng(seed)
-    spread = lambda *shape: (rng.random(shape) + rng.random(shape) + rng.random(shape) - 1.5)*2 # about normal, σ 1
+    # about normal, σ 1
+    spread = lambda *shape: (rng.random(shape) + rng.random(shape) + rng.random(shape) - 1.5)*2
     palette = np.clip(style.palette + (9*spread(len(_ROLES), 3) + 6*spread(1, 3))*amount, 0, 255)
     numbers = style.numbers*(1 + .15*amount*(2*rng.random(len(_NUMBERS)) - 1))
     return Style(palette.astype(np.float32), numbers.astype(np.float32))
@@ -632,7 +673,8 @@ def vary(style:Style,     # the middle of the spread
 def style_distance(a:Style, b:Style)->float: # 0 for the same style; about 1 between eras
     "Mean difference of two styles' palettes and numbers, each scaled to its range."
     marks = [_AT[k] for k in 'line wobble stroke dabs dots cracks frame pixels saturation contrast tint'.split()]
-    return float(np.abs(a.palette - b.palette).mean()/80 + np.abs(a.numbers[marks] - b.numbers[marks]).mean()*2)/2
+    return float(np.abs(a.palette - b.palette).mean()/80
+                 + np.abs(a.numbers[marks] - b.numbers[marks]).mean()*2)/2
 
 # %% ../nbs/01_painter.ipynb #c4e840bf
 def _invent(rng):
@@ -660,4 +702,5 @@ def random_style(seed:int # the same seed, the same style
     rng = np.random.default_rng(seed)
     while True:
         s = _invent(rng)
-        if all(style_distance(s, e) > .4*style_distance(PLAIN, e) for e in ERAS.values()): return vary(s, seed, .8)
+        if all(style_distance(s, e) > .4*style_distance(PLAIN, e) for e in ERAS.values()):
+            return vary(s, seed, .8)

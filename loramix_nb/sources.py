@@ -16,16 +16,18 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 from fastcore.basics import patch
 from .core import atomic_path, _check_number, device, progress, write_jsonl
-from .pictures import _museum_dialect, open_picture, _read_museum, _RESEARCH_ONLY
-from .data import (_CAPTION, _captioned, _check_pictures, Paintings, _read_log, _row,
-                             _SEEN, _table)
+from .pictures import (_museum_dialect, open_picture, _read_log, _read_museum,
+                                 _RESEARCH_ONLY, _table)
+from .data import _CAPTION, _captioned, _check_pictures, Paintings, _row, _SEEN
 
 # %% ../nbs/04_sources.ipynb #3a2feff3
 def _members(archive): # [(name, bytes packed or None, bytes unpacked, is a plain file)], and how to open one
     if not tarfile.is_tarfile(archive) and zipfile.is_zipfile(archive): # a tar may end with a zip
         z = zipfile.ZipFile(archive)
-        plain = lambda m: (m.external_attr >> 16) & 0o170000 in (0, 0o100000) # Unix's file type; 0 where there is none
-        return [(m.filename, m.compress_size, m.file_size, plain(m)) for m in z.infolist() if not m.is_dir()], z.open, z
+        # Unix's file type; 0 where there is none
+        plain = lambda m: (m.external_attr >> 16) & 0o170000 in (0, 0o100000)
+        return [(m.filename, m.compress_size, m.file_size, plain(m))
+                for m in z.infolist() if not m.is_dir()], z.open, z
     t = tarfile.open(archive)
     return [(m.name, None, m.size, m.isfile()) for m in t if not m.isdir()], t.extractfile, t
 
@@ -35,7 +37,8 @@ def _refuse_members(archive, members, at_most):
         parts = name.replace('\\', '/').split('/')
         why = ('points out of the folder' if '..' in parts or parts[0] == '' or ':' in parts[0] else
                'is a link or a device' if not plain else
-               f'unpacks {packed:,} bytes to {size:,}' if packed is not None and size > 10**7 + 500*packed else '')
+               f'unpacks {packed:,} bytes to {size:,}' if packed is not None and size > 10**7
+               + 500*packed else '')
         if why: raise ValueError(f"'{archive}' is refused: its member '{name}' {why}")
     if (total := sum(m[2] for m in members)) > at_most:
         raise ValueError(f"'{archive}' unpacks to {total:,} bytes: pass at_most={total} if that is what you want")
@@ -47,13 +50,15 @@ def _unpack_archive(archive, # .zip, .tar, .tar.gz …
           )->Path: # the folder
     "Unpack an archive, files that are there already excepted; `ValueError` for one that should not be unpacked."
     try: members, opened, close = _members(archive)
-    except tarfile.ReadError: raise ValueError(f"'{archive}' is no zip or tar, or it is not whole") from None
+    except tarfile.ReadError:
+        raise ValueError(f"'{archive}' is no zip or tar, or it is not whole") from None
     with close:
         _refuse_members(archive, members, at_most)
         for name, _, size, _ in progress(members, 'unpacking'):
             file = Path(folder)/name
             if file.exists() and file.stat().st_size == size: continue
-            with opened(name) as f, atomic_path(file) as p, open(p, 'wb') as out: shutil.copyfileobj(f, out, 1 << 20)
+            with opened(name) as f, atomic_path(file) as p, open(p, 'wb') as out:
+                shutil.copyfileobj(f, out, 1 << 20)
     return Path(folder)
 
 # %% ../nbs/04_sources.ipynb #1fd13112
@@ -67,7 +72,8 @@ def from_archive(cls:Paintings, archive, # .zip or .tar with style folders in it
 
 # %% ../nbs/04_sources.ipynb #b2dff424
 def _unpacked(archive, out=None):
-    folder = _unpack_archive(archive, out or Path(archive).with_name(Path(archive).name.split('.')[0]))
+    folder = _unpack_archive(archive,
+                             out or Path(archive).with_name(Path(archive).name.split('.')[0]))
     inside = [f for f in folder.iterdir() if not f.name.startswith(('.', '__MACOSX'))]
     wrapped = len(inside) == 1 and inside[0].is_dir() and any(f.is_dir() for f in inside[0].iterdir())
     return inside[0] if wrapped else folder
@@ -90,11 +96,14 @@ def from_artgan(cls:Paintings, folder, # with the style folders, or the zip
     names, listed = _classes(lists/f'{by}_class.txt'), {}
     for split in ('train', 'val'):
         with open(lists/f'{by}_{split}.csv', newline='', encoding='utf-8') as f:
-            listed.update({folder/row[0]: (split, names.get(row[-1].strip())) for row in csv.reader(f) if row})
+            listed.update({folder/row[0]: (split, names.get(row[-1].strip()))
+                           for row in csv.reader(f) if row})
     good, problems = _check_pictures([f for f in sorted(listed) if f.exists()], min_size)
-    gone = [{'path': str(f), 'reason': 'missing: listed, and not there'} for f in sorted(listed) if not f.exists()]
-    told = lambda f: {'style': listed[f][1], 'licence': _RESEARCH_ONLY}
-    rows = [replace(_row(folder, f, facts, told(f)), split=listed[f][0]) for f, facts in good.items()]
+    gone = [{'path': str(f), 'reason': 'missing: listed, and not there'}
+            for f in sorted(listed) if not f.exists()]
+    record = lambda f: {'style': listed[f][1], 'licence': _RESEARCH_ONLY}
+    rows = [replace(_row(folder, f, facts, record(f)), split=listed[f][0])
+            for f, facts in good.items()]
     return cls(_captioned(rows, caption, {}, None), folder, problems + gone)
 
 # %% ../nbs/04_sources.ipynb #f05c1932
@@ -107,7 +116,9 @@ def _word(rows, row, key): # labels are numbers there, and their names stand in 
 def _save_picture(image, file): # a PIL image, or what `datasets` gives with decode=False
     with atomic_path(file) as p:
         if not isinstance(image, dict): image.convert('RGB').save(p)
-        else: p.write_bytes(image['bytes'] if image.get('bytes') is not None else Path(image['path']).read_bytes())
+        else:
+            p.write_bytes(image['bytes'] if image.get('bytes') is not None
+                          else Path(image['path']).read_bytes())
 
 # %% ../nbs/04_sources.ipynb #76fc84db
 def _save_rows(rows, # an iterable of dicts with 'image' and 'style', and perhaps 'artist', 'title', 'text'
@@ -121,7 +132,8 @@ def _save_rows(rows, # an iterable of dicts with 'image' and 'style', and perhap
         if i == n: break
         style, artist, title = (_word(rows, row, k) for k in ('style', 'artist', 'title'))
         raw = isinstance(row['image'], dict)
-        suffix = Path((row['image'].get('path') or '') if raw else '').suffix or ('.jpg' if raw else '.png')
+        suffix = Path((row['image'].get('path') or '') if raw
+                      else '').suffix or ('.jpg' if raw else '.png')
         name = f"{style.replace('-', '_') or 'unknown'}/{artist or 'unknown'}_{title or 'untitled'}-{i:06d}{suffix}"
         if not (folder/name).exists(): _save_picture(row['image'], folder/name)
         text = row.get('text') or row.get('caption')
@@ -141,21 +153,26 @@ def from_hub(cls:Paintings, name:str, # 'huggan/wikiart', or a folder with a dat
             )->Paintings:
     "An image data set, streamed: what is not asked for is not downloaded; `ValueError` if it has no pictures."
     try: from datasets import Image as Picture, load_dataset
-    except ImportError: raise ImportError("data sets need `pip install 'loramix-nb[hub]'`") from None
+    except ImportError:
+        raise ImportError("data sets need `pip install 'loramix-nb[hub]'`") from None
     rows = load_dataset(str(name), config, split=split, streaming=True)
     columns = rows.features or {'image': Picture()} # a stream without a header does not tell
     at = next((k for k, f in columns.items() if isinstance(f, Picture)), None)
-    if not at: raise ValueError(f"'{name}' has no column with pictures: it has {', '.join(columns)}")
+    if not at:
+        raise ValueError(f"'{name}' has no column with pictures: it has {', '.join(columns)}")
     rows = rows.cast_column(at, Picture(decode=False)) # the file's own bytes
     if at != 'image': rows = rows.rename_column(at, 'image')
-    return cls.from_folder(_save_rows(rows, out, n, str(name) if not Path(name).exists() else Path(name).name), **kw)
+    return cls.from_folder(_save_rows(rows, out, n,
+                                      str(name) if not Path(name).exists() else Path(name).name),
+                           **kw)
 
 # %% ../nbs/04_sources.ipynb #a5b7be4b
 def _addresses(rows): # of text, of dicts, or a file of either -> [{'url', 'style'?, 'text'?}]
     if isinstance(rows, (str, Path)):
         file = Path(rows)
         if _museum_dialect(file): rows = [r for r in _read_museum(file) if r['url']]
-        else: rows = _table(file) if file.suffix in ('.jsonl', '.csv') else file.read_text('utf-8').split()
+        else:
+            rows = _table(file) if file.suffix in ('.jsonl', '.csv') else file.read_text('utf-8').split()
     rows = [{'url': r} if isinstance(r, str) else r for r in rows]
     for r in rows:
         if urlsplit(r.get('url', '')).scheme not in ('http', 'https'):
@@ -164,7 +181,9 @@ def _addresses(rows): # of text, of dicts, or a file of either -> [{'url', 'styl
 
 # %% ../nbs/04_sources.ipynb #7c5456a2
 def _named(rows): # file names that say what the address says, no two the same
-    def name(url): return re.sub(r'[^\w.()-]+', '-', unquote(urlsplit(url).path).rsplit('/', 1)[-1])[-150:].lstrip('.-')
+    def name(url):
+        return re.sub(r'[^\w.()-]+', '-',
+                      unquote(urlsplit(url).path).rsplit('/', 1)[-1])[-150:].lstrip('.-')
     def style(r): return re.sub(r'[^a-zA-Z0-9_ -]+', '_', r.get('style') or 'unsorted')
     names = [f"{style(r)}/{name(r['url']) or 'picture'}" for r in rows]
     twice = {k for k, n in Counter(names).items() if n > 1}
@@ -177,7 +196,8 @@ def _fetch(url, file, at_most, timeout): # '' or what went wrong
     try:
         with urlopen(Request(url, headers={'User-Agent': 'loramix_nb'}), timeout=timeout) as f:
             data = f.read(at_most + 1)
-            if (said := f.headers.get('Content-Length')) and len(data) < min(int(said), at_most): return 'cut off'
+            if (said := f.headers.get('Content-Length')) and len(data) < min(int(said), at_most):
+                return 'cut off'
     except (OSError, HTTPException, ValueError) as e: return str(e) or type(e).__name__
     if len(data) > at_most: return f'more than {at_most:,} bytes'
     with atomic_path(file) as p: p.write_bytes(data)
@@ -197,10 +217,13 @@ def _download(rows, # addresses, dicts with 'url' and perhaps 'style' and 'text'
     with ThreadPoolExecutor(threads) as pool:
         whys = list(progress(pool.map(get, zip(rows, files)), 'downloading', len(rows)))
     label = lambda r: {k: r[k] for k in ('artist', 'title', 'year', 'licence') if r.get(k)}
-    made = lambda r: {'method': 'download', **{k: r[k] for k in ('url', 'page', 'museum') if r.get(k)}}
-    write_jsonl(folder/'metadata.jsonl', [{'file_name': f.relative_to(folder).as_posix(), 'text': r.get('text', ''),
+    made = lambda r: {'method': 'download',
+                      **{k: r[k] for k in ('url', 'page', 'museum') if r.get(k)}}
+    write_jsonl(folder/'metadata.jsonl',
+                [{'file_name': f.relative_to(folder).as_posix(), 'text': r.get('text', ''),
         **label(r), 'provenance': made(r)} for r, f, why in zip(rows, files, whys) if not why])
-    return [{'path': r['url'], 'reason': f'unreachable: {why}'} for r, why in zip(rows, whys) if why]
+    return [{'path': r['url'], 'reason': f'unreachable: {why}'}
+            for r, why in zip(rows, whys) if why]
 
 # %% ../nbs/04_sources.ipynb #1a7a15e3
 @patch(cls_method=True)
@@ -219,7 +242,8 @@ def from_urls(cls:Paintings, rows, # see `_download`
 
 # %% ../nbs/04_sources.ipynb #61e8b106
 def caption_with_model(paintings:list, # `Paintings`
-             model='Salesforce/blip-image-captioning-base', # a BLIP on the hub, or a folder with one
+             # a BLIP on the hub, or a folder with one
+             model='Salesforce/blip-image-captioning-base',
              batch:int=16, # pictures at a time
              tokens:int=40, # at most, of a description
             )->dict: # {sha256: what is to be seen}
@@ -237,11 +261,14 @@ def caption_with_model(paintings:list, # `Paintings`
     write_jsonl(log, _read_log(log)) # without a last line that was cut off
     for i in progress(range(0, len(missing), batch), 'describing'):
         ps = missing[i:i + batch]
-        with ThreadPoolExecutor() as pool: pictures = list(pool.map(lambda p: open_picture(p.path, 384), ps))
+        with ThreadPoolExecutor() as pool:
+            pictures = list(pool.map(lambda p: open_picture(p.path, 384), ps))
         inputs = processor(images=pictures, return_tensors='pt').to(where, dtype)
-        with torch.inference_mode(): ids = blip.generate(**inputs, max_new_tokens=tokens, do_sample=False)
+        with torch.inference_mode():
+            ids = blip.generate(**inputs, max_new_tokens=tokens, do_sample=False)
         said = [' '.join(t.split()) for t in processor.batch_decode(ids, skip_special_tokens=True)]
         with open(log, 'a', encoding='utf-8') as f:
-            f.writelines(json.dumps({'sha256': p.sha256, 'model': name, 'text': t}) + '\n' for p, t in zip(ps, said))
+            f.writelines(json.dumps({'sha256': p.sha256, 'model': name, 'text': t}) + '\n'
+                         for p, t in zip(ps, said))
         seen |= {p.sha256: t for p, t in zip(ps, said)}
     return seen
