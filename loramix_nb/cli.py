@@ -420,16 +420,17 @@ def _score(sweep:str,             # folder that `loramix sweep` wrote
           key:str='judge',       # name of the columns in sweep.jsonl
          )->dict: # with the mean probability of every class, for each mix
     "Let a judge look at every picture of a sweep."
-    from loramix_nb import classifier
+    from loramix_nb.classifier import Judge
     from loramix_nb.core import asset
     from loramix_nb.sampling import Sweep
+    from loramix_nb.scoring import score
     styles = {k for r in Sweep.load(sweep).rows for k in r['weights']} # refuses a folder without one
-    who = classifier.Judge.load(judge or asset('judge'))
+    who = Judge.load(judge or asset('judge'))
     if strange := sorted(styles - {*who.classes}):
         says = f"the judge knows {', '.join(who.classes)}, and not '{strange[0]}'"
         if not judge: raise ValueError(f"{says}: make one with `loramix judge`, and name it by --judge")
         print(f'{says}: it says what that looks like to it', file=sys.stderr)
-    rows = classifier.score(sweep, who, key)
+    rows = score(sweep, who, key)
     return {'file': str(Path(sweep)/'sweep.jsonl'), 'pictures': len(rows), 'mean probabilities': _means(rows, key)}
 
 # %% ../nbs/31_cli.ipynb #13d92b1a
