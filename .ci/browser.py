@@ -167,7 +167,7 @@ def places(box):
 # ---- the checks
 
 def alpha(page, ref):
-    "AlphaSlider: mouse, keyboard, prompt and seed; cached and fresh; a sweep; kept, taken up, copied."
+    "AlphaSlider: mouse, keyboard, prompt and seed; cached and fresh; a sweep; saved, loaded, copied."
     w, at = Screen(page, "alpha"), lambda t, **kw: ref.mix({"early_renaissance": round(1 - t, 6), "pop_art": t}, **kw)
     bar = w.box.locator("input[type=range]")
     w.shows(at(.5), "at the start")
@@ -191,17 +191,17 @@ def alpha(page, ref):
     w.shows(at(1.), "after a sweep")
     TIMES["after a sweep"] = [(1000*(time.time() - start),)*2 + ("full",)]
     assert places(w.box) == before, "the slider's parts have moved"
-    keep_and_take_up(w, ref, lambda: bar.press("Home"), at(1.), at(0.))
+    save_and_load(w, ref, lambda: bar.press("Home"), at(1.), at(0.))
     w.box.locator(".lm-prompt").fill("A painting of a cat")
     w.box.locator(".lm-seed").fill("5")
     w.box.locator(".lm-seed").press("Tab")
     w.shows(at(1., prompt="A painting of a cat", seed=5), "with another prompt and seed")
 
 
-def keep_and_take_up(w, ref, leave, here, there):
-    w.box.locator("button.lm-keep").click()
-    w.until("box => box.querySelector('.lm-note').textContent.startsWith('kept as')")
-    name = w.note.text_content().removeprefix("kept as ")
+def save_and_load(w, ref, leave, here, there):
+    w.box.locator("button.lm-save").click()
+    w.until("box => box.querySelector('.lm-note').textContent.startsWith('saved as')")
+    name = w.note.text_content().removeprefix("saved as ")
     w.box.locator("button.lm-copy").click()
     w.until("box => box.querySelector('.lm-note').textContent === 'copied'")
     lines = w.page.evaluate("navigator.clipboard.readText()")
@@ -209,8 +209,8 @@ def keep_and_take_up(w, ref, leave, here, there):
     assert np.abs(ref.run(lines).astype(int) - here).max() <= 1, "the three lines paint something else"
     leave()
     if there is not None: w.shows(there, "somewhere else")
-    w.box.locator("select.lm-kept").select_option(name)
-    w.shows(here, "taken up again")
+    w.box.locator("select.lm-saved").select_option(name)
+    w.shows(here, "loaded again")
 
 
 def triangle(page, ref):
@@ -236,7 +236,7 @@ def triangle(page, ref):
         w.shows(ref.mix(where()), f"after {keys}")
     assert places(w.box) == before, "the triangle's parts have moved"
     here = ref.mix(where())
-    keep_and_take_up(w, ref, lambda: pad.press("3"), here, ref.mix(dict(zip(STYLES, (0., 0., 1.)))))
+    save_and_load(w, ref, lambda: pad.press("3"), here, ref.mix(dict(zip(STYLES, (0., 0., 1.)))))
 
 
 def board(page, ref):
@@ -268,7 +268,7 @@ def board(page, ref):
     w.shows(here, "with a block moved")
     assert w.box.locator("em").count() == 3, "these LoRAs leave the text encoder alone"
     assert places(w.box) == before, "the board's parts have moved"
-    keep_and_take_up(w, ref, lambda: styles.nth(0).press("End"), here, None)
+    save_and_load(w, ref, lambda: styles.nth(0).press("End"), here, None)
 
 
 def sweep(page, ref):
@@ -382,7 +382,7 @@ def transfer(page, ref):
     w.until("""box => box.querySelector('.lm-before').alt === 'the photo cat' &&
         box.querySelector('.lm-code').textContent.includes("photos['cat']")""")
     w.shows(run(), "with the other photo")
-    strength = w.box.locator(".lm-keep-0")
+    strength = w.box.locator(".lm-setting-0")
     strength.focus()
     strength.press("ArrowRight")
     w.until("box => box.querySelector('.lm-code').textContent.includes('strength=0.65')")
@@ -391,7 +391,9 @@ def transfer(page, ref):
     page.mouse.click(box["x"] + box["width"] - 8, box["y"] + box["height"]/2)
     w.until("box => box.querySelector('.lm-code').textContent.includes(\"'pop_art': 1.0\")")
     w.shows(run(), "after a click")
-    assert w.box.locator(".lm-keep-1").is_disabled() and w.box.locator(".lm-keep-2").is_disabled()
+    labels = w.box.locator(".lm-style").first.locator("span").all_text_contents()
+    assert labels == ["denoising strength", "IP-Adapter scale", "ControlNet scale"], labels
+    assert w.box.locator(".lm-setting-1").is_disabled() and w.box.locator(".lm-setting-2").is_disabled()
 
 
 def nothing_outside(address, port, token, tmp):

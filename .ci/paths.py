@@ -101,15 +101,15 @@ def cases(pipe, lora):
     def widget(kind, n):
         def make(at, p):
             w = kind(pipe, {e: core.asset(f"eras/{e}.safetensors") for e in (*ERAS, "expressionism")[:n]},
-                     folder=p(at/"new"), steps=1, sketch=1)
+                     folder=p(at/"new"), steps=1, preview_steps=1)
             w.hand.wait()
-            return w.keep()
+            return w.save()
         return make
     def browsed(at, p):
         w = widgets.SweepBrowser(p(at/"swept"), {"pop_art": p(at/"pop_art.safetensors")})
         return w.code
     def restyle_board(at, p):
-        w = widgets.TransferBoard(pipe, loras, {"a": p(photo(at))}, folder=p(at/"new"), steps=1, sketch=1)
+        w = widgets.TransferBoard(pipe, loras, {"a": p(photo(at))}, folder=p(at/"new"), steps=1, preview_steps=1)
         w.hand.wait()
         return w.code
     return {

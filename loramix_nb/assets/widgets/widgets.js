@@ -1,5 +1,5 @@
-// The screens of loramix_nb.widgets: one file, one function for each kind. They show what Python says and tell it what
-// the hand does; nothing is decided here but where a point of the triangle is, which must follow the pointer at once.
+// The screens of loramix_nb.widgets: one file, one function for each kind. They show the state of
+// the Python side and send it the user's input; only the point of the triangle is computed here, to follow the pointer.
 
 /** An element: h('button', {class: 'x', onclick: f}, 'text', child, …). What begins with "on" is a listener. */
 export function h(tag, props = {}, ...kids) {
@@ -64,9 +64,9 @@ function note(model, signal) {
 }
 
 function lines(model, signal, say) {
-  const pre = h('pre', {class: 'lm-code', tabindex: 0, 'aria-label': 'The Python that makes this picture'})
+  const pre = h('pre', {class: 'lm-code', tabindex: 0, 'aria-label': 'Python code of this picture'})
   follow(model, signal, ['code'], () => { pre.textContent = model.get('code') })
-  return [h('button', {type: 'button', class: 'lm-copy', onclick: () => copy(model.get('code'), say)}, 'Copy the Python'), pre]
+  return [h('button', {type: 'button', class: 'lm-copy', onclick: () => copy(model.get('code'), say)}, 'Copy Python code'), pre]
 }
 
 /** A slider and its value. It takes any hundredth; a key moves it to the next twentieth, with Shift to the next hundredth. */
@@ -89,7 +89,7 @@ function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text = perce
 /** What every studio has: a picture on the right; on the left prompt, seed, the controls, and what can be done with it. */
 function studio(model, root, signal, title, controls) {
   const img = h('img', {class: 'lm-picture', alt: '', width: 288, height: 288}), words = h('figcaption', {})
-  const stages = {near: 'the nearest picture there is', sketch: 'a sketch', full: '\u00a0'}
+  const stages = {nearest: 'nearest cached picture', preview: 'preview', full: '\u00a0'}
   follow(model, signal, ['seen'], () => {
     const seen = model.get('seen') || {}
     put(img, seen)
@@ -101,11 +101,11 @@ function studio(model, root, signal, title, controls) {
   follow(model, signal, ['prompt'], () => { prompt.value = model.get('prompt') })
   follow(model, signal, ['seed'], () => { seed.value = model.get('seed') })
   const say = text => { model.set('note', text) }
-  const kept = h('select', {class: 'lm-kept', onchange: () => {
-    if (kept.value) ask(model, {do: 'load', name: kept.value}); kept.value = '' }})
-  follow(model, signal, ['kept'], () => {
-    kept.replaceChildren(h('option', {value: ''}, model.get('kept').length ? 'take up a kept one …' : 'nothing kept yet'),
-      ...model.get('kept').map(n => h('option', {value: n}, n)))
+  const saved = h('select', {class: 'lm-saved', onchange: () => {
+    if (saved.value) ask(model, {do: 'load', name: saved.value}); saved.value = '' }})
+  follow(model, signal, ['saved'], () => {
+    saved.replaceChildren(h('option', {value: ''}, model.get('saved').length ? 'load a saved recipe …' : 'no saved recipes'),
+      ...model.get('saved').map(n => h('option', {value: n}, n)))
   })
   const [button, pre] = lines(model, signal, say)
   root.append(h('section', {class: `lm lm-${model.get('kind')}`, role: 'group', 'aria-label': title},
@@ -113,8 +113,8 @@ function studio(model, root, signal, title, controls) {
       h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', seed)),
       controls,
       h('div', {class: 'lm-buttons'}, button,
-        h('button', {type: 'button', class: 'lm-keep', onclick: () => ask(model, {do: 'keep'})}, 'Keep the recipe'),
-        h('label', {class: 'lm-hush'}, 'Kept recipes', kept)),
+        h('button', {type: 'button', class: 'lm-save', onclick: () => ask(model, {do: 'save'})}, 'Save recipe'),
+        h('label', {class: 'lm-hush'}, 'Saved recipes', saved)),
       pre, note(model, signal)),
     h('figure', {}, img, words)))
 }
@@ -213,12 +213,12 @@ function board(model, root, signal) {
       const a = model.get('at'), mean = unet.reduce((s, k) => s + a[k], 0) / (unet.length || 1)
       strength.show(a[i]); if (words) words.show(a[ids[text]]); all.show(+mean.toFixed(2)); each.forEach((f, j) => f.show(a[ids[j]]))
     })
-    const cell = (f, what) => h('div', {class: 'lm-cell'}, h('span', {}, what), f ? [f.input, f.out] : h('em', {title: 'this LoRA leaves it alone'}, 'not touched'))
+    const cell = (f, what) => h('div', {class: 'lm-cell'}, h('span', {}, what), f ? [f.input, f.out] : h('em', {title: 'this LoRA has no weights there'}, 'not trained'))
     return h('div', {class: 'lm-style'}, h('strong', {}, swatch(model, i), name), cell(strength, 'strength'), cell(words, 'text encoder'), cell(all, 'UNet'),
-      h('details', {}, h('summary', {}, 'block by block'), h('div', {class: 'lm-blocks'}, blocks[i].map((b, j) => h('div', {class: 'lm-cell'}, h('span', {}, b), each[j].input, each[j].out)))))
+      h('details', {}, h('summary', {}, 'blocks'), h('div', {class: 'lm-blocks'}, blocks[i].map((b, j) => h('div', {class: 'lm-cell'}, h('span', {}, b), each[j].input, each[j].out)))))
   })
   follow(model, signal, ['at'], () => shows.forEach(f => f()))
-  const flat = h('button', {type: 'button', class: 'lm-flat', onclick: () => set(model, {at: model.get('at').map((v, i) => i < names.length ? v : 1)})}, 'All faders to 1')
+  const flat = h('button', {type: 'button', class: 'lm-flat', onclick: () => set(model, {at: model.get('at').map((v, i) => i < names.length ? v : 1)})}, 'Reset')
   studio(model, root, signal, `Mixing board of ${names.join(', ')}`, h('div', {class: 'lm-control'}, rows, flat))
 }
 
@@ -287,15 +287,15 @@ function survey(model, root, signal) {
   const answer = a => { if (model.get('pair').left) ask(model, {do: 'answer', answer: a, turn: model.get('pair').turn}) }
   const undo = () => ask(model, {do: 'undo'})
   const left = side('left'), right = side('right'), progress = h('progress', {max: 1, value: 0}), count = h('span', {class: 'lm-count'})
-  const result = h('pre', {class: 'lm-result', hidden: true, tabindex: 0, 'aria-label': 'What the answers say'})
+  const result = h('pre', {class: 'lm-result', hidden: true, tabindex: 0, 'aria-label': 'Ranking'})
   const pictures = h('div', {class: 'lm-pair'}, left.button, right.button)
   const section = h('section', {class: 'lm lm-survey', role: 'group', tabindex: 0, 'aria-label':
-    `${model.get('question')} Left and right arrow choose a side, down is a tie, S skips, Z takes the last answer back`},
+    `${model.get('question')} Left and right arrow choose a side, down is a tie, S skips, Z undoes the last answer`},
     h('div', {class: 'lm-main'}, h('strong', {class: 'lm-question'}, model.get('question')), pictures, result,
       h('div', {class: 'lm-buttons'},
-        h('button', {type: 'button', class: 'lm-tie', onclick: () => answer('tie')}, 'Neither more than the other ↓'),
+        h('button', {type: 'button', class: 'lm-tie', onclick: () => answer('tie')}, 'Tie ↓'),
         h('button', {type: 'button', class: 'lm-skip', onclick: () => answer('skip')}, 'Skip (S)'),
-        h('button', {type: 'button', class: 'lm-undo', onclick: undo}, 'Take back (Z)'), progress, count),
+        h('button', {type: 'button', class: 'lm-undo', onclick: undo}, 'Undo (Z)'), progress, count),
       note(model, signal)))
   section.addEventListener('keydown', e => {
     if (e.repeat || e.ctrlKey || e.metaKey || e.altKey) return
@@ -327,23 +327,23 @@ function pool(model, root, signal) {
         known.set(c.name, {img, from, button: h('button', {type: 'button', role: 'option', 'data-name': c.name, onclick: () => toggle(c.name)}, img, h('b', {}, c.name), from)})
       }
       const k = known.get(c.name), order = chosen.indexOf(c.name)
-      if (c.mark && k.img.dataset.mark !== c.mark) put(k.img, {...c, words: `what ${c.name} paints`, stage: 'full'})
+      if (c.mark && k.img.dataset.mark !== c.mark) put(k.img, {...c, words: `a picture by ${c.name}`, stage: 'full'})
       k.from.textContent = c.descent
       k.button.setAttribute('aria-selected', order >= 0)
       if (box.children[cards.indexOf(c)] !== k.button) box.insertBefore(k.button, box.children[cards.indexOf(c)] || null)
     }
     for (const b of needs) b.disabled = !chosen.length
-    mixing.replaceChildren(chosen.length > 1 ? `Mix ${chosen.join(' + ')}` : 'Select two or more to mix them')
+    mixing.replaceChildren(chosen.length > 1 ? `Mix ${chosen.join(' + ')}` : 'Select two or more LoRAs to mix')
     mix.disabled = share.input.disabled = chosen.length < 2
     share.show(model.get('share'))
-    share.out.textContent = chosen.length === 2 ? `${percent(1 - share.input.value)} ${chosen[0]}, ${percent(+share.input.value)} ${chosen[1]}` : 'in equal parts'
+    share.out.textContent = chosen.length === 2 ? `${percent(1 - share.input.value)} ${chosen[0]}, ${percent(+share.input.value)} ${chosen[1]}` : 'equal weights'
   }
   const act = (label, message, cls) => h('button', {type: 'button', class: cls, onclick: () => ask(model, message())}, label)
   const name = h('input', {type: 'text', class: 'lm-name', 'aria-label': 'New name', placeholder: 'new name'})
   const rename = act('Rename', () => ({do: 'rename', old: model.get('selected')[0], new: name.value}), 'lm-rename')
-  const remove = act('Remove', () => ({do: 'remove'}), 'lm-remove'), keep = act('Keep only these', () => ({do: 'keep'}), 'lm-keep')
-  const load = act('Back to its recipe', () => ({do: 'load'}), 'lm-load'), needs = [rename, remove, keep, load], mixing = h('span', {class: 'lm-mixing'})
-  const share = fader('Share of the second', {coarse: 0.1, text: percent, moved: v => set(model, {share: v}), class: 'lm-share'})
+  const remove = act('Remove', () => ({do: 'remove'}), 'lm-remove'), keep = act('Keep only selected', () => ({do: 'keep'}), 'lm-keep')
+  const load = act('Load its recipe', () => ({do: 'load'}), 'lm-load'), needs = [rename, remove, keep, load], mixing = h('span', {class: 'lm-mixing'})
+  const share = fader('Weight of the second', {coarse: 0.1, text: percent, moved: v => set(model, {share: v}), class: 'lm-share'})
   const mix = act('Mix', () => ({do: 'mix'}), 'lm-mix')
   const prompt = h('input', {type: 'text', class: 'lm-prompt', onchange: () => set(model, {prompt: prompt.value})})
   const seed = h('input', {type: 'number', class: 'lm-seed', min: 0, max: 2147483647, step: 1,
@@ -351,16 +351,16 @@ function pool(model, root, signal) {
   follow(model, signal, ['prompt', 'seed'], () => { prompt.value = model.get('prompt'); seed.value = model.get('seed') })
   const file = h('input', {type: 'file', multiple: true, class: 'lm-file', accept: '.safetensors,.pt,.bin', onchange: () => take(file.files)})
   const take = async files => { for (const f of files) ask(model, {do: 'drop', name: f.name}, [await f.arrayBuffer()]) }
-  const tree = h('img', {class: 'lm-tree', alt: 'The family tree of the pool'}), say = text => model.set('note', text)
-  follow(model, signal, ['tree'], () => put(tree, {png: model.get('tree'), words: 'The family tree of the pool'}))
+  const tree = h('img', {class: 'lm-tree', alt: 'The lineage of the pool'}), say = text => model.set('note', text)
+  follow(model, signal, ['tree'], () => put(tree, {png: model.get('tree'), words: 'The lineage of the pool'}))
   const [button, pre] = lines(model, signal, say)
   const section = h('section', {class: 'lm lm-pool', role: 'group', 'aria-label': 'A pool of LoRAs'},
     h('div', {class: 'lm-main'}, h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', seed)), box,
       h('div', {class: 'lm-mixer'}, mixing, share.input, share.out, mix),
       h('div', {class: 'lm-buttons'}, name, rename, remove, keep,
-        act('Undo', () => ({do: 'undo'}), 'lm-undo'), act('Redo', () => ({do: 'redo'}), 'lm-redo'), load, h('label', {class: 'lm-take'}, 'Take in files', file)),
+        act('Undo', () => ({do: 'undo'}), 'lm-undo'), act('Redo', () => ({do: 'redo'}), 'lm-redo'), load, h('label', {class: 'lm-take'}, 'Add files', file)),
       h('div', {class: 'lm-buttons'}, button), pre, note(model, signal),
-      h('details', {}, h('summary', {}, 'the family tree'), tree)))
+      h('details', {}, h('summary', {}, 'lineage'), tree)))
   section.addEventListener('dragover', e => { e.preventDefault(); section.classList.add('lm-over') })
   section.addEventListener('dragleave', () => section.classList.remove('lm-over'))
   section.addEventListener('drop', e => { e.preventDefault(); section.classList.remove('lm-over'); take(e.dataTransfer.files) })
@@ -376,10 +376,10 @@ function pool(model, root, signal) {
 function transfer(model, root, signal) {
   const names = model.get('names'), can = model.get('has')
   const at = (i, v) => { const a = [...model.get('at')]; a[i] = v; set(model, {at: a}) }
-  const keeps = ['change', 'its look', 'its lines'].map((what, i) => fader(['How much is changed', 'How much of the look of the photo is kept',
-    'How strictly its lines are kept'][i], {class: `lm-keep-${i}`, disabled: !can[i], title: can[i] ? null : ['', 'needs an IP-Adapter', 'needs a ControlNet'][i], moved: v => at(i, v)}))
+  const settings = ['denoising strength', 'IP-Adapter scale', 'ControlNet scale']
+  const faders = settings.map((what, i) => fader(what, {class: `lm-setting-${i}`, disabled: !can[i], title: can[i] ? null : ['', 'needs an IP-Adapter', 'needs a ControlNet'][i], moved: v => at(i, v)}))
   const styles = names.map((n, i) => fader(`Strength of ${n}`, {class: 'lm-strength', moved: v => at(3 + i, v)}))
-  follow(model, signal, ['at'], () => { const a = model.get('at'); keeps.forEach((f, i) => f.show(a[i])); styles.forEach((f, i) => f.show(a[3 + i])) })
+  follow(model, signal, ['at'], () => { const a = model.get('at'); faders.forEach((f, i) => f.show(a[i])); styles.forEach((f, i) => f.show(a[3 + i])) })
   const photo = h('select', {class: 'lm-photo', onchange: () => set(model, {photo: photo.value})}, model.get('photos').map(n => h('option', {value: n}, n)))
   const before = h('img', {class: 'lm-before', alt: '', width: 96, height: 96})
   follow(model, signal, ['photo'], () => { photo.value = model.get('photo') })
@@ -387,7 +387,7 @@ function transfer(model, root, signal) {
   const cell = (f, what) => h('div', {class: 'lm-cell'}, h('span', {}, what), f.input, f.out)
   studio(model, root, signal, 'A photo in other styles', h('div', {class: 'lm-control'},
     h('div', {class: 'lm-scene'}, before, h('label', {}, 'Photo', photo)),
-    h('div', {class: 'lm-style'}, cell(keeps[0], 'change'), cell(keeps[1], 'its look'), cell(keeps[2], 'its lines')),
+    h('div', {class: 'lm-style'}, faders.map((f, i) => cell(f, settings[i]))),
     h('div', {class: 'lm-style'}, styles.map((f, i) => cell(f, names[i])))))
 }
 
