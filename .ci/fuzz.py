@@ -128,42 +128,42 @@ def pool_files(home):
     return {f.relative_to(home).as_posix(): read for f in files}
 
 
-def damaged(data, luck):
+def damaged(data, rng):
     "A file as a bad disk, a broken download or a hand would leave it."
-    way, n = luck.randrange(8), len(data)
-    if way == 0: return data[:luck.randrange(n + 1)]
-    if way == 1: return data + luck.randbytes(luck.randrange(1, 400))
-    if way == 2: return luck.randbytes(luck.randrange(2000))
-    at = luck.randrange(max(1, min(n, luck.choice((16, 600, n))))) # heads of files decide most
-    if way == 3: return data[:at] + bytes([luck.randrange(256)]) + data[at + 1:]
-    if way == 4: return data[:at] + luck.randbytes(luck.randrange(1, 40)) + data[at + luck.randrange(40):]
-    if way == 5: return data[:at] + data[luck.randrange(n or 1):] # a piece is missing, or comes twice
+    way, n = rng.randrange(8), len(data)
+    if way == 0: return data[:rng.randrange(n + 1)]
+    if way == 1: return data + rng.randbytes(rng.randrange(1, 400))
+    if way == 2: return rng.randbytes(rng.randrange(2000))
+    at = rng.randrange(max(1, min(n, rng.choice((16, 600, n))))) # heads of files decide most
+    if way == 3: return data[:at] + bytes([rng.randrange(256)]) + data[at + 1:]
+    if way == 4: return data[:at] + rng.randbytes(rng.randrange(1, 40)) + data[at + rng.randrange(40):]
+    if way == 5: return data[:at] + data[rng.randrange(n or 1):] # a piece is missing, or comes twice
     if way == 6: return data[:at] + b"\xff\xff\xff\xff\xff\xff\xff\x7f" + data[at + 8:] # a length that nobody has
-    return another_value(data, luck)
+    return another_value(data, rng)
 
 
-def another_value(data, luck):
+def another_value(data, rng):
     "JSON with one value replaced by one of another kind."
     strange = [None, True, -1, 1e308, float("nan"), "", "x"*3000, "../../etc/passwd", "/etc/passwd", [], {}, [[]],
                {"a": {"b": []}}]
     lines = data.split(b"\n")
-    at = luck.randrange(len(lines))
+    at = rng.randrange(len(lines))
     try: value = json.loads(data)
     except ValueError:
         try: value = json.loads(lines[at])
         except ValueError: return data[::-1]
-        lines[at] = json.dumps(replaced(value, luck, strange)).encode()
+        lines[at] = json.dumps(replaced(value, rng, strange)).encode()
         return b"\n".join(lines)
-    return json.dumps(replaced(value, luck, strange)).encode()
+    return json.dumps(replaced(value, rng, strange)).encode()
 
 
-def replaced(value, luck, strange):
-    if not value or not isinstance(value, (dict, list)) or luck.random() < .2: return luck.choice(strange)
-    key = luck.choice(list(value) if isinstance(value, dict) else range(len(value)))
+def replaced(value, rng, strange):
+    if not value or not isinstance(value, (dict, list)) or rng.random() < .2: return rng.choice(strange)
+    key = rng.choice(list(value) if isinstance(value, dict) else range(len(value)))
     copy = value.copy()
-    if isinstance(copy, dict) and luck.random() < .15: del copy[key]
-    elif isinstance(copy, dict) and luck.random() < .1: copy["strange"] = 1
-    else: copy[key] = replaced(value[key], luck, strange)
+    if isinstance(copy, dict) and rng.random() < .15: del copy[key]
+    elif isinstance(copy, dict) and rng.random() < .1: copy["strange"] = 1
+    else: copy[key] = replaced(value[key], rng, strange)
     return copy
 
 
@@ -219,11 +219,11 @@ def fuzz(cases):
             home = Path(tmp)/kind.__name__
             home.mkdir()
             for name, read in kind(home).items():
-                luck, file, whole = random.Random(name), home/name, (home/name).read_bytes()
+                rng, file, whole = random.Random(name), home/name, (home/name).read_bytes()
                 extra = evil_pickles(sign) + STAND_INS + (archive_members(sign) if name.endswith(".tar") else [])
                 short = "lora" if "/loras/" in name else Path(name).name
                 counts = found.setdefault(f"{kind.__name__}/{short}", {})
-                for data in [whole, b"", *extra, *(damaged(whole, luck) for _ in range(cases))]:
+                for data in [whole, b"", *extra, *(damaged(whole, rng) for _ in range(cases))]:
                     file.write_bytes(data)
                     v = verdict(read, file, len(data))
                     if sign.exists():

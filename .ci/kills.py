@@ -113,7 +113,7 @@ def same(job, a, b):
     return rows == others and most <= 1, most
 
 
-def tortured(job, wanted, kills, luck, seconds):
+def tortured(job, wanted, kills, rng, seconds):
     "Kill a job `kills` times, in as many rounds as that takes: how often its result was another one."
     killed = rounds = wrong = most = 0
     while killed < kills:
@@ -121,7 +121,7 @@ def tortured(job, wanted, kills, luck, seconds):
         while True:
             pid = child(job, home)
             if killed < kills:
-                time.sleep(luck.uniform(0, 1.1*seconds))
+                time.sleep(rng.uniform(0, 1.1*seconds))
                 done, status = os.waitpid(pid, os.WNOHANG)
                 if not done:
                     os.kill(pid, signal.SIGKILL)
