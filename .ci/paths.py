@@ -102,7 +102,7 @@ def cases(pipe, lora):
         def make(at, p):
             w = kind(pipe, {e: core.asset(f"eras/{e}.safetensors") for e in (*ERAS, "expressionism")[:n]},
                      folder=p(at/"new"), steps=1, preview_steps=1)
-            w.hand.wait()
+            w.worker.wait()
             return w.save()
         return make
     def browsed(at, p):
@@ -110,7 +110,7 @@ def cases(pipe, lora):
         return w.code
     def restyle_board(at, p):
         w = widgets.TransferBoard(pipe, loras, {"a": p(photo(at))}, folder=p(at/"new"), steps=1, preview_steps=1)
-        w.hand.wait()
+        w.worker.wait()
         return w.code
     return {
         "analysis.plot_grid": lambda at, p: analysis.plot_grid(rows(at), p(at/"swept"), *ERAS),
