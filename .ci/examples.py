@@ -33,6 +33,7 @@ ELSEWHERE = {
     "make app": "opens Voila and stays, as loramix app does, which is started here",
     "pip install loramix-nb": "needs the package index; the step wheel installs what is built",
     "pip install -q loramix-nb": "the same",
+    "pip install 'loramix-nb[heic]'": "the same",
     "accelerate launch --num_processes 2 paint.py": "wants GPUs; the page runs the same on two CPU processes",
     "accelerate launch --num_processes 2 job.py": "wants GPUs; the page runs the same on two CPU processes",
     "torchrun --nproc-per-node 2 job.py": "the page runs the same job on two CPU processes",
