@@ -490,7 +490,7 @@ def _breed(*loras:str,            # files to take into the pool first
     try:
         with breeding._all_or_none(home):
             home.load(*paths)
-            rows = breeding.breed(home, iterations, ratios, keep, of=sizes, method=method, seed=seed)
+            rows = breeding.breed(home, iterations, ratios, keep, parents=sizes, method=method, seed=seed)
     except (ValueError, TypeError, OSError):
         if new: shutil.rmtree(pool)
         raise

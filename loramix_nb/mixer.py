@@ -8,9 +8,8 @@ __all__ = ['early', 'late', 'Mixer', 'mix_into', 'unmix', 'current_mixer', 'betw
 # %% ../nbs/15_mixer.ipynb #82bd2629
 import math
 from itertools import product
-from typing import TYPE_CHECKING
 import numpy as np, torch, torch.nn.functional as F
-if TYPE_CHECKING: from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline
 
 # %% ../nbs/15_mixer.ipynb #78348234
 class _MixedLayer:

@@ -14,7 +14,6 @@ from difflib import get_close_matches
 from itertools import count, groupby, product
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
 import diffusers, numpy as np, torch, torch.nn.functional as F
 from PIL import Image, PngImagePlugin
 from diffusers.models.autoencoders.vae import DecoderOutput
@@ -29,7 +28,7 @@ from .mixer import (_CachedForward, _check_number, _check_weight, current_mixer,
                               mix_into, _is_number, unmix, _weight_at)
 from .sheets import (_film_kind, grid, label, _nonzero, _save_film, _stack_sheets,
                                triangle)
-if TYPE_CHECKING: from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline
 
 # %% ../nbs/17_sampling.ipynb #8dd6737b
 _TEXT = ('prompt_embeds', 'negative_prompt_embeds', 'pooled_prompt_embeds',
