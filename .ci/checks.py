@@ -121,9 +121,10 @@ def site():
 
 
 def fuzz():
-    "Damaged files are refused by name, by every reader."
+    "Damaged files are refused by name, by every reader; every path may be a str or a Path."
     said = run(sys.executable, "-W", "ignore", TOP/".ci"/"fuzz.py", "--cases", "30", timeout=600)
     print(said.strip().splitlines()[-1])
+    print(run(sys.executable, "-W", "ignore", TOP/".ci"/"paths.py", timeout=600).strip().splitlines()[-1])
 
 
 def browser():

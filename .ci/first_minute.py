@@ -1,5 +1,5 @@
-"""A newcomer's first minute, run from the installed wheel in an empty folder, without a network: the README's ten lines
-with smaller numbers, and the demo in small. `python first_minute.py README.md`"""
+"""A newcomer's first minute, run from the installed wheel in an empty folder, without a network: the first lines of
+the README with smaller numbers, and the demo in small. `python first_minute.py README.md`"""
 import re
 import socket
 import sys
@@ -21,7 +21,7 @@ assert "site-packages" in loramix_nb.__file__, f"not the wheel's package but {lo
 
 code = re.search(r"```python\n(from loramix_nb.*?)```", Path(sys.argv[1]).read_text(encoding="utf-8"), re.S)[1]
 for large, small in (("240)", "12)"), ("TrainConfig(style=s)", "TrainConfig(style=s, steps=4)")):
-    assert large in code, f"the README's ten lines have no {large} any more"
+    assert large in code, f"the README's first lines have no {large} any more"
     code = code.replace(large, small)
 exec(compile(code, "README.md", "exec"))
 picture = np.asarray(Image.open("from_renaissance_to_pop_art.png"))

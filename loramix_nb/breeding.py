@@ -400,7 +400,7 @@ def _store_offspring(pool, c, found, tried, kept): # one line of the journal; na
                  else found.span.loras[f'child {i}'])
         new.append(pool._next_name(record['generation'], new))
         temp, sha, lora = pool._draft(child); pool._put(temp, sha, lora)
-        record.update(name=new[-1], metadata=dict(child.metadata))
+        record.update(name=new[-1], metadata=dict(sorted(child.metadata.items())))
         members[new[-1]], records[sha] = sha, record
     if members != old:
         pool._commit({'do': f"breed {', '.join(new)}", 'members': members, 'before': head,

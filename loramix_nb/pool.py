@@ -179,7 +179,7 @@ def _add_members(self:Pool, loras, what, again=False, **about): # again: known L
             _refuse_duplicate(members, lora.name, twin)
             members[lora.name] = sha
             new[sha] = temp, made, {**_lineage_record(self, lora), 'name': lora.name,
-                                    'metadata': dict(lora.metadata), **about}
+                                    'metadata': dict(sorted(lora.metadata.items())), **about}
         for sha, (temp, made, _) in new.items(): self._put(temp, sha, made)
     records = {sha: record for sha, (*_, record) in new.items()}
     if new: self._commit({'do': what, 'members': members, 'before': head, 'records': records}, head)
