@@ -159,7 +159,6 @@ def cases(pipe, lora):
             f"eras/{e}.safetensors")) for e in ERAS}),
         "sampling.morph": lambda at, p: sampling.morph(pipe, loras, p(at/"new.gif"), [{}, MIX], "a", frames=2,
                                                        steps=1)[0],
-        "sampling.film": lambda at, p: sampling.film(np.zeros((2, 8, 8, 3), np.uint8), p(at/"new.gif")),
         "scoring.export_pairs": lambda at, p: scoring.export_pairs(rows(at), p(at/"new")),
         "scoring.score": lambda at, p: scoring.score(p(at/"swept"), judge, "again"),
         "shards.precompute": lambda at, p: shards.precompute(found(at), pipe, p(at/"new")).index["counts"],

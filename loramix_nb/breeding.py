@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import TYPE_CHECKING
 import numpy as np, torch
 from torch import Tensor
 from .core import figure, progress
@@ -20,7 +19,7 @@ from .lora import gram, Lora, norm
 from .merging import _block_name, _check_families, _find_method, merge, mix, Recipe
 from .pool import most_different, novelty, _of_founders, _pareto_order, Pool
 from .survey import Votes
-if TYPE_CHECKING: from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline
 
 # %% ../nbs/27_breeding.ipynb #63ed0d52
 class Span:

@@ -47,7 +47,7 @@ def pick_best(folder,                        # of a run of `train_lora`
               steps:int=20,
               guidance:float=4.,             # of the sampler
              ): # a matplotlib Figure
-    "Checkpoint × strength, below the curve of the exam."
+    "Checkpoint × strength, below the loss curves."
     from matplotlib.figure import Figure
     files = sorted((Path(folder)/'checkpoints').glob('*.safetensors'))
     if not files: raise FileNotFoundError(f"no checkpoints in '{folder}': train with checkpoints=20")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from .core import atomic_path, read_json, read_jsonl
+from .training import _loss_rows
 from .analysis import (alpha_curves, AlphaCurve, _baseline, _display_name,
                                  _line_position, _mean_probs, _mix_weights, plot_curves,
                                  plot_ternary, _pure_accuracy, _style_colour, _subject_kept,
@@ -215,13 +216,13 @@ def _html_page(title:str, body:str)->str: # a whole HTML document
             f'<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body><main>{body}</main></body></html>')
 
 # %% ../nbs/24_report.ipynb #f3edcb37
-def _plot_trainings(histories:dict, # style -> rows of {'step', 'loss', 'val'}
+def _plot_trainings(histories:dict, # style -> rows of {'step', 'loss', 'valid_loss'}
                 height:float=2.4): # inches
     "Training and validation loss of each LoRA."
     from matplotlib.figure import Figure
     fig, names = Figure(figsize=(3.4*len(histories), height), layout='constrained'), list(histories)
     for ax, (s, h) in zip(np.atleast_1d(fig.subplots(1, len(names))), histories.items()):
-        for k, dash, name in (('loss', ':', 'training'), ('val', '-', 'validation, fixed noise')):
+        for k, dash, name in (('loss', ':', 'training'), ('valid_loss', '-', 'validation, fixed noise')):
             xy = [(r['step'], r[k]) for r in h if r.get(k) is not None]
             if xy: ax.plot(*zip(*xy), dash, color=_style_colour(s, names), label=name)
         ax.set(xlabel='step', title=_display_name(s)); ax.legend(frameon=False, fontsize=8)
@@ -308,13 +309,13 @@ def report_html(run,                # a `Run`; or any object with `.folder` and 
     folder = Path(run.folder)
     if lost := [p for p in ('report.json', 'sweep/sweep.jsonl') if not (folder/p).exists()]:
         raise FileNotFoundError(f"no {lost[0]} in '{folder}': a report needs a scored sweep and write_json(run/"
-                                "'report.json', figures(rows, styles))")
+                                "'report.json', run_summary(rows, styles))")
     f = read_json(folder/'report.json')
     rows, styles = read_jsonl(folder/'sweep'/'sweep.jsonl'), list(f['pure_accuracy'])
     asked = list(dict.fromkeys(r['prompt'] for r in rows))[:prompts]
     x = _ReportData(rows, folder/'sweep', styles, asked, rows[0]['seed'] if seed is None else seed, f)
     files = {s: folder/'loras'/s/'history.json' for s in styles}
-    histories = {s: read_json(p) for s, p in files.items() if p.exists()}
+    histories = {s: _loss_rows(read_json(p)) for s, p in files.items() if p.exists()}
     steps = sorted((folder/'steps').glob('*.json'), key=lambda p: p.stat().st_mtime)
     curves = alpha_curves(rows, styles)
     body = [_head(x), _hero(x), _cards(f), _glance(x, curves), *(_pair_section(x, c) for c in curves),

@@ -190,7 +190,7 @@ class Training:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.step, self.history, self.running, self.seconds = 0, [], [], 0.
         self.best = math.inf, 0, [p.detach().clone() for p in self.params]
-        self.exam = val and self.make_exam(val)
+        self.valid_set = val and self.make_validation_set(val)
 
     def rate(self)->float: return self.cfg.lr*_learning_rate(self.cfg, self.step) # of the next step
 
@@ -289,20 +289,20 @@ def _joined(asked): # several questions of one shape as one
 # %% ../nbs/11_training.ipynb #2f3115be
 @patch
 @torch.enable_grad() # whatever the caller has set
-def learn(self:Training)->float: # the loss
-    "Take the next step. `FloatingPointError` naming the paintings if the loss is not a number."
+def train_step(self:Training)->float: # the loss
+    "One training step. `FloatingPointError` naming the paintings if the loss is not a number."
     start, (total, seen) = time.perf_counter(), torch.zeros(2, 1, device=self.device)
     full = self.cfg.batch*self.cfg.accumulate
     parts = list(self.parts(self.step)) # now: reading may draw from the generator that dropout draws from
-    with self.dropping():
+    with self.dropout():
         for (*asked, weight), new in parts:
             loss = (self.errors(*asked)*weight.to(self.device)).sum()/full
             self.scaler.scale(loss).backward()
             total += loss.detach(); seen += new/full
     if self.world > 1: _all_reduce_mean([total, seen] + [p.grad for p in self.params if p.grad is not None])
     loss = (total/seen).item() # for each painting; with buckets, a step may have fewer of them
-    if not math.isfinite(loss): self.give_up(loss)
-    self.descend()
+    if not math.isfinite(loss): self.raise_not_finite(loss)
+    self.optimizer_step()
     self.step += 1
     self.seconds += time.perf_counter() - start
     self.running.append(loss)
@@ -310,8 +310,8 @@ def learn(self:Training)->float: # the loss
 
 # %% ../nbs/11_training.ipynb #a3678804
 @patch
-def descend(self:Training):
-    "Move the parameters."
+def optimizer_step(self:Training):
+    "One step of the optimizer, at the learning rate of this step."
     share, over = _learning_rate(self.cfg, self.step), self.step >= self.cfg.token_share*self.cfg.steps
     for group in self.opt.param_groups:
         frozen = over and group['params'][0] is self.changes.word # the pivot
@@ -323,8 +323,8 @@ def descend(self:Training):
 # %% ../nbs/11_training.ipynb #41759614
 @patch
 @contextmanager
-def dropping(self:Training):
-    "Dropout, with draws that belong to the step. It is on nowhere else."
+def dropout(self:Training):
+    "Dropout for the block, seeded by the step; it is off everywhere else."
     if not self.cfg.dropout: yield; return
     with torch.random.fork_rng([self.device] if self.device.type == 'cuda' else []):
         torch.manual_seed(_generator_for(self.cfg.seed, 'dropout', self.step, self.rank).initial_seed())
@@ -334,8 +334,8 @@ def dropping(self:Training):
 
 # %% ../nbs/11_training.ipynb #401f31c8
 @patch
-def give_up(self:Training, loss):
-    "Say where it went wrong."
+def raise_not_finite(self:Training, loss):
+    "`FloatingPointError` that names the step and its paintings."
     which = [(i, k) for i, s in enumerate(self.sources)
              for k in (range(self.cfg.accumulate) if _has_buckets(s) else [None])]
     keys = ', '.join(r['key'] for i, k in which for r in self.batch(self.step, i, k)['rows'])
@@ -344,8 +344,9 @@ def give_up(self:Training, loss):
 
 # %% ../nbs/11_training.ipynb #819a4904
 @patch
-def make_exam(self:Training, val, n:int=32, most:int=512)->list: # (latents, noise, times, text states) for each shape
-    "Questions about the paintings held back, several about each if they are few."
+def make_validation_set(self:Training, val, n:int=32, most:int=512,
+                       )->list: # (latents, noise, timesteps, text states) for each shape
+    "Fixed noise and timesteps for the held-out paintings, several for each if they are few."
     g, vals = _generator_for('exam'), [val] if isinstance(val, dict) else val
     have = [len(v['rows']) for v in vals]
     places = torch.arange(min(max(n, sum(have)), most)) % sum(have) # among the paintings of all shapes
@@ -359,46 +360,52 @@ def make_exam(self:Training, val, n:int=32, most:int=512)->list: # (latents, noi
 # %% ../nbs/11_training.ipynb #ec8a7750
 @patch
 @torch.no_grad()
-def take_exam(self:Training)->float: # the loss
-    "How wrong the UNet is now about the paintings held back."
+def validate(self:Training)->float: # the loss
+    "Mean loss on the held-out paintings, with fixed noise and timesteps."
     def part(q, p): return *(a[p] for a in q[:3]), {k: w[p] for k, w in q[3].items()}
     n = self.cfg.batch
-    wrong = [self.errors(*part(q, slice(i, i + n))) for q in self.exam for i in range(0, len(q[0]), n)]
+    wrong = [self.errors(*part(q, slice(i, i + n))) for q in self.valid_set for i in range(0, len(q[0]), n)]
     return torch.cat(wrong).mean().item()
+
+# %% ../nbs/11_training.ipynb #c1a0e002
+def _loss_rows(history): # rows of history.json, those of earlier versions too
+    old = [{**row, 'valid_loss': row.get('valid_loss', row.get('val'))} for row in history]
+    return [{k: v for k, v in row.items() if k != 'val'} for row in old]
 
 # %% ../nbs/11_training.ipynb #b4d627d7
 @patch
-def look(self:Training)->float: # the loss in the exam; None without one, and then the last step is the best
-    "Write down how it goes, and keep the LoRA if it was never better."
-    loss = self.take_exam() if self.exam else None
+def log_validation(self:Training)->float: # the validation loss; None without held-out paintings
+    "Add a row to the history; keep the LoRA if its validation loss is the lowest so far, or if there is none."
+    loss = self.validate() if self.valid_set else None
     if loss is None or loss < self.best[0]: self.best = loss, self.step, [p.detach().clone() for p in self.params]
     train = sum(self.running)/len(self.running) if self.running else None # of these steps only
-    self.history.append({'step': self.step, 'loss': train, 'val': loss, 'lr': self.rate()})
+    self.history.append({'step': self.step, 'loss': train, 'valid_loss': loss, 'lr': self.rate()})
     self.running = []
     return loss
 
 # %% ../nbs/11_training.ipynb #bd316f43
 @patch
-def tired(self:Training)->bool:
-    "Whether the last `patience` looks were all worse than the best one."
+def out_of_patience(self:Training)->bool:
+    "Early stopping: whether the last `patience` validations were all worse than the best one."
     worse = [h for h in self.history if h['step'] > self.best[1]]
-    return bool(self.exam and self.cfg.patience) and len(worse) >= self.cfg.patience
+    return bool(self.valid_set and self.cfg.patience) and len(worse) >= self.cfg.patience
 
 # %% ../nbs/11_training.ipynb #ca065ceb
 @patch
-def state(self:Training)->dict:
-    "Everything that the next step depends on."
+def state_dict(self:Training)->dict:
+    "All that the next step depends on, for a checkpoint."
     return {'step': self.step, 'params': [p.detach() for p in self.params], 'best': self.best,
             'opt': self.opt.state_dict(), 'scaler': self.scaler.state_dict(),
             'history': self.history, 'running': self.running}
 
 # %% ../nbs/11_training.ipynb #59ebdb70
 @patch
-def restore(self:Training, s:dict):
-    "Go back to a `state`."
+def load_state_dict(self:Training, s:dict):
+    "Continue from a `state_dict`, also from one of an earlier version."
     for p, q in zip(self.params, s['params'], strict=True): p.data.copy_(q)
     self.opt.load_state_dict(s['opt']); self.scaler.load_state_dict(s['scaler'])
-    self.step, self.best, self.history, self.running = s['step'], tuple(s['best']), s['history'], s['running']
+    self.step, self.best = s['step'], tuple(s['best'])
+    self.history, self.running = _loss_rows(s['history']), s['running']
     self.seconds = s.get('seconds', self.seconds) # earlier versions kept it here
 
 # %% ../nbs/11_training.ipynb #788d9451
@@ -579,7 +586,7 @@ def _trained(shards, pipe, cfg, out, watch):
     with _injected(pipe, cfg) as changes, _explained(sizes, run):
         training = Training(pipe, cfg, changes, train, val, shards.empty, prior)
         training.seconds = run.info.get('seconds', 0.)
-        if (run/'state.pt').exists(): training.restore(_load(run/'state.pt', training.device))
+        if (run/'state.pt').exists(): training.load_state_dict(_load(run/'state.pt', training.device))
         done = _go(training, run, _default_watch() if watch is None else watch)
         for p, best in zip(changes.params, training.best[2]): p.data.copy_(best)
         lora = changes.lora(name=cfg.style, metadata=_metadata(training, shards, run))
@@ -622,7 +629,7 @@ def _load(file, device): return torch.load(file, map_location=device, weights_on
 
 def _save(training, run):
     if training.rank: return
-    with atomic_path(run/'state.pt') as p, open(p, 'wb') as f: torch.save(training.state(), f) # given a path, it
+    with atomic_path(run/'state.pt') as p, open(p, 'wb') as f: torch.save(training.state_dict(), f) # given a path, it
     _note(training, run)                                                    # would write that into the file, too
 
 # %% ../nbs/11_training.ipynb #43ad7e29
@@ -646,9 +653,9 @@ def _go(training, run, watch): # True when all steps are done, False when interr
     bar, keep = progress(range(c.steps), f'learning {c.style.replace("_", " ") or "all styles"}'), _keep_every(training)
     try:
         bar.update(training.step)
-        if not training.history: training.look()
-        while training.step < c.steps and not training.tired():
-            bar.set_postfix(loss=f'{training.learn():.4f}', exam=training.history[-1]['val'],
+        if not training.history: training.log_validation()
+        while training.step < c.steps and not training.out_of_patience():
+            bar.set_postfix(loss=f'{training.train_step():.4f}', valid_loss=training.history[-1]['valid_loss'],
                             rate=f'{c.batch*c.accumulate*training.world*training.step/training.seconds:.0f}/s',
                             refresh=False)
             bar.update()
@@ -665,7 +672,7 @@ def _go(training, run, watch): # True when all steps are done, False when interr
 # %% ../nbs/11_training.ipynb #c9aec0cf
 def _after(training, run, watch, keep): # what is due after a step
     c, step, last = training.cfg, training.step, training.step == training.cfg.steps
-    if step % c.val_every == 0 or last: training.look()
+    if step % c.val_every == 0 or last: training.log_validation()
     if c.checkpoints and step % keep == 0: _keep(training, run)
     for w in watch:
         if step % (w.every or c.val_every) == 0 or last: w(training, run)
@@ -697,7 +704,7 @@ def _explained(sizes, run): # errors with what the caller needs to know
 # %% ../nbs/11_training.ipynb #fb4cafdf
 class Callback:
     "Something that is called while training goes."
-    every = None # steps; None for every exam
+    every = None # steps; None: at every validation
     def __call__(self, training:Training, run:Run): pass
     def close(self): pass
 
@@ -718,7 +725,7 @@ def preview(pipe, prompts:list, seeds:list=None, # one for each prompt; default 
 # %% ../nbs/11_training.ipynb #b2402253
 def plot_losses(history:list, # of a training: history.json, read
                ): # a matplotlib Figure
-    "The loss while training, in the exam, and where the exam went best."
+    "Training and validation loss; a dot marks the checkpoint with the lowest validation loss."
     import matplotlib.figure
     fig = matplotlib.figure.Figure(figsize=(6, 2.6), layout='constrained')
     _draw_losses(fig.subplots(), history)
@@ -729,9 +736,10 @@ def _draw_losses(ax,           # of a figure
                 history:list, # of a training
                ):
     "The curves, on axes of a figure."
-    for key, text in (('loss', 'paintings it learns from'), ('val', 'paintings held back')):
-        if points := [(h['step'], h[key]) for h in history if h[key] is not None]: ax.plot(*zip(*points), label=text)
-    if points: ax.plot(*min(points, key=lambda p: p[1]), 'o', color='C1', label='kept')
+    for key, text in (('loss', 'training loss'), ('valid_loss', 'validation loss')):
+        points = [(h['step'], h[key]) for h in _loss_rows(history) if h[key] is not None]
+        if points: ax.plot(*zip(*points), label=text)
+    if points: ax.plot(*min(points, key=lambda p: p[1]), 'o', color='C1', label='lowest')
     ax.set(xlabel='step', ylabel='weighted loss'); ax.legend(frameon=False)
 
 # %% ../nbs/11_training.ipynb #adae3040
@@ -768,7 +776,7 @@ class Tracker(Callback):
         if training.rank: return
         if not self.tracker: self.start(run)
         h = training.history[-1]
-        self.tracker.log({k: h[k] for k in ('loss', 'val', 'lr') if h[k] is not None}, step=training.step)
+        self.tracker.log({k: h[k] for k in ('loss', 'valid_loss', 'lr') if h[k] is not None}, step=training.step)
 
     def close(self):
         if self.tracker: self.tracker.finish()
