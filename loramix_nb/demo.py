@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from .report import report_html, run_summary
@@ -29,7 +28,6 @@ from .mixer import between
 from .sampling import generate, sweep
 from .trainable import _check_config, native_precision, PRESETS
 from .training import train_lora
-if TYPE_CHECKING: from diffusers import DiffusionPipeline
 
 # %% ../nbs/30_demo.ipynb #6a646cbb
 @dataclass(frozen=True)
@@ -118,7 +116,8 @@ def _peak_rss_mb()->float|None: # MB (10⁶ bytes); None on Windows
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 # %% ../nbs/30_demo.ipynb #9759d724
-def fast_precision(pipe:'DiffusionPipeline'): # a context manager
+def fast_precision(pipe:object, # a diffusers pipeline
+                  ): # a context manager
     "Autocast to half precision where the CPU supports it natively."
     dtype = native_precision(pipe.device)
     return torch.autocast('cpu', dtype) if pipe.device.type == 'cpu' and dtype != torch.float32 else nullcontext()
