@@ -19,7 +19,6 @@ from .lora import gram, Lora, norm
 from .merging import _block_name, _check_families, _find_method, merge, mix, Recipe
 from .pool import most_different, novelty, _of_founders, _pareto_order, Pool
 from .survey import Votes
-from diffusers import DiffusionPipeline
 
 # %% ../nbs/27_breeding.ipynb #63ed0d52
 class Span:
@@ -132,7 +131,7 @@ def select_diverse(span:Span,
 class PictureFeatures:
     "Mean features of the pictures that LoRAs or mixes generate, from fixed prompts and seeds."
     def __init__(self,
-                 pipe:'DiffusionPipeline', # a text-to-image pipeline
+                 pipe:object, # a diffusers text-to-image pipeline
                  prompts:list[str],
                  seeds:list[int], # each prompt is painted with each seed
                  extract, # uint8 pictures [N, H, W, 3] -> N rows; or a dict of such functions
