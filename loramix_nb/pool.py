@@ -16,7 +16,7 @@ import numpy as np, torch
 from fastcore.basics import patch
 from filelock import FileLock
 from torch import Tensor
-from .core import atomic_path, _damage_as_value_error, figure, progress, _sha256
+from .core import atomic_path, _damage_as_value_error, figure, progress, _pareto_front, _sha256
 from .lora import distances, gram, Lora, _thin_svd
 from .formats import _distinct_names, load_lora, save_lora
 from .merging import _check_families, merge, Recipe, _shared_modules
@@ -566,15 +566,6 @@ def most_different(D:Tensor,      # [n, n]
         chosen.append(int(nearest.argmax()))
         nearest = torch.minimum(nearest, D[chosen[-1]])
     return chosen[:k]
-
-# %% ../nbs/25_pool.ipynb #ad76de13
-def _pareto_front(scores, # [n, m]: m scores of n candidates, higher is better
-                 ): # bool array [n]
-    "Which candidates no other one beats in one score without losing in another."
-    S = np.asarray(scores, float)
-    as_good = (S[:, None] >= S).all(2) # [i, j]: i against j
-    better = (S[:, None] > S).any(2)
-    return ~(as_good & better).any(0)
 
 # %% ../nbs/25_pool.ipynb #9bdd65af
 @patch
