@@ -133,8 +133,8 @@ def score(sweep,                # a `Sweep`, or the folder of one
     if odd := [i for i, r in enumerate(rows, 1) if 'file' not in r]:
         raise ValueError(f"line {odd[0]} of '{side}' names no file: every row of a sweep has one")
     if batch < 1: raise ValueError(f"batch={batch}: look at one picture at a time or at more")
-    look = judge.looker()
-    def seen(part): x = _read([f"{folder}/{r['file']}" for r in part]); return x, *judge(x, batch, look)
+    predictor = judge.predictor()
+    def seen(part): x = _read([f"{folder}/{r['file']}" for r in part]); return x, *judge(x, batch, predictor)
     batches = progress([rows[i:i+batch] for i in range(0, len(rows), batch)], 'judging')
     for part, (x, *answers) in _split_over_threads(seen, batches):
         for r, *said in zip(part, *(a.tolist() for a in answers)):
