@@ -95,7 +95,7 @@ _TYPED = { # pattern in a library's message -> text for the command line
     r"precompute\(paintings, pipe, '(.*?)'\)": r'loramix latents collection.jsonl -o \1',
     r'call precompute again, it will go on': 'run loramix latents again, it will go on',
     r"sweep\(…, out='(.*?)'\)": r'loramix sweep a.safetensors b.safetensors -o \1',
-    r'expected judge\.json and judge\.safetensors \(see save_judge\)': 'loramix judge makes one',
+    r'expected judge\.json and judge\.safetensors \(see Judge\.save\)': 'loramix judge makes one',
     r"load_base\('(\w+)'\)": r'--base \1', r'strict=False': '--no-strict',
     r"tokens='sks', or tokens=\{style: word\}": '--token sks', r'\bout=': '-o ',
     r'; make one with pipe\.save_pretrained\(folder\)': '',
