@@ -7,9 +7,10 @@
 #   make bench   NAME=merging, NAME=all; without a name, the list
 #   make readme  README.md from nbs/index.ipynb
 #   make run     NB=nbs/07_lora.ipynb, executed in place, outputs kept
+#   make address URL=https://github.com/OWNER/NAME, written into badges, install lines and metadata
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app test lab docs bench readme run setup
+.PHONY: help demo app test lab docs bench readme run address setup
 
 BIN := .venv/bin
 READY := .venv/ready
@@ -67,3 +68,7 @@ readme: $(READY)
 
 run: $(READY)
 	$(BIN)/python .ci/execute.py $(NB)
+
+# The standard library is enough for it, so that a workflow can call it before anything is installed.
+address:
+	@$(or $(wildcard $(BIN)/python),$(PYTHON)) .ci/address.py $(URL)

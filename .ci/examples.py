@@ -20,6 +20,7 @@ from types import SimpleNamespace
 
 os.environ["TQDM_DISABLE"] = "1"
 import yaml
+from address import address
 
 from loramix_nb import cli, core
 from loramix_nb.data import paint_collection
@@ -31,8 +32,10 @@ ELSEWHERE = {
     "make demo": "the same as loramix demo, which runs here in small",
     "make test": "runs this",
     "make app": "opens Voila and stays, as loramix app does, which is started here",
-    "pip install loramix-nb": "needs the package index; the step wheel installs what is built",
-    "pip install -q loramix-nb": "the same",
+    f"pip install git+{address()}": "needs the repository's address; the step wheel installs what is built",
+    f"pip install -q git+{address()}": "the same",
+    f'pip install "loramix-nb[metrics,control,breeding,app,hub,video,sdxl8bit] @ git+{address()}"': "the same",
+    "pip install 'loramix-nb[heic]'": "the same",
     "accelerate launch --num_processes 2 paint.py": "wants GPUs; the page runs the same on two CPU processes",
     "accelerate launch --num_processes 2 job.py": "wants GPUs; the page runs the same on two CPU processes",
     "torchrun --nproc-per-node 2 job.py": "the page runs the same job on two CPU processes",

@@ -5,6 +5,8 @@ import json
 import re
 from pathlib import Path
 
+import address
+import colab
 import yaml
 
 TOP = Path(__file__).resolve().parent.parent
@@ -66,11 +68,22 @@ def pictures_without_words(nbs):
 
 
 def wrong_badges(nbs):
-    "Colab badges that open another notebook."
-    found = {n: re.findall(r"colab\.research\.google\.com/github/[\w-]+/[\w-]+/blob/main/([\w/.-]+)",
+    "Colab badges that open another notebook or another repository, and first cells that install another one."
+    found = {n: re.findall(r"colab\.research\.google\.com/github/[\w.-]+/[\w.-]+/blob/main/([\w/.-]+)",
                            "\n".join(_text(c) for c in nb["cells"])) for n, nb in nbs.items()}
+    tutorials = [n for n in nbs if n.startswith("tutorials/")]
     return [f"{n} has a Colab badge for {b}" for n, badges in found.items() for b in badges if b != f"nbs/{n}"] + \
-           [f"{n} has no Colab badge" for n, badges in found.items() if n.startswith("tutorials/") and not badges]
+           [f"{n} has no Colab badge" for n in tutorials if not found[n]] + \
+           [f"{n} does not install git+{address.address()} in its first cell" for n in tutorials
+            if f"git+{address.address()}" not in _first_code(nbs[n])] + address.faults()
+
+
+def _first_code(nb): return next("".join(c["source"]) for c in nb["cells"] if c["cell_type"] == "code")
+
+
+def replaced_torch(nbs):
+    "Requirements that would replace the torch of Colab, an older one or a newer one."
+    return colab.faults()
 
 
 def not_in_the_sidebar(nbs):
@@ -98,8 +111,8 @@ def undocumented(nbs):
     return out
 
 
-CHECKS = (large, machine_paths, unseen_figures, broken_links, pictures_without_words, wrong_badges, not_in_the_sidebar,
-          undocumented)
+CHECKS = (large, machine_paths, unseen_figures, broken_links, pictures_without_words, wrong_badges, replaced_torch,
+          not_in_the_sidebar, undocumented)
 
 
 def faults():

@@ -381,3 +381,13 @@ def fingerprint(pipe)->str: # 16 hex characters
              for part in ('vae', 'text_encoder', 'text_encoder_2', 'unet')]
     weights = [digest(p) for m in parts if m for k, p in m.named_parameters() if '.lora_' not in k]
     return hashlib.sha256(''.join(sorted(weights)).encode()).hexdigest()[:16]
+
+# %% ../nbs/00_core.ipynb #74983b71
+def _pareto_front(scores, # [n, m]: m scores of n candidates, higher is better
+                 ): # bool array [n]
+    "Which candidates no other one beats in one score without losing in another."
+    import numpy as np
+    S = np.asarray(scores, float)
+    as_good = (S[:, None] >= S).all(2) # [i, j]: i against j
+    better = (S[:, None] > S).any(2)
+    return ~(as_good & better).any(0)

@@ -8,19 +8,21 @@ __all__ = ['early', 'late', 'Mixer', 'mix_into', 'unmix', 'current_mixer', 'betw
 # %% ../nbs/15_mixer.ipynb #82bd2629
 import math
 from itertools import product
+from typing import TYPE_CHECKING
 import numpy as np, torch, torch.nn.functional as F
+if TYPE_CHECKING: from diffusers import DiffusionPipeline
 
 # %% ../nbs/15_mixer.ipynb #78348234
 class _MixedLayer:
-    "What several LoRAs add to one layer, linear or convolutional: up · diag(weights) · down, a diagonal per picture."
+    "The changes of several LoRAs to one linear or convolutional layer: up · diag(weights) · down."
     def __init__(self, base, # torch.nn.Linear or Conv2d, left as it is
                  changes:dict, # number of the LoRA -> its Factors for this layer
                  diagonal): # a `_Diagonal`, shared by all layers with the same ranks
         w, fs = base.weight, changes.values()
         self.down = torch.cat([f.down.to(w).reshape(-1, *w.shape[1:]) for f in fs])
         up = torch.cat([(f.up.float() * f.scale).to(w) for f in fs], 1)
-        self.up = up.T.contiguous() # a row for each rank: those of any LoRA are in one piece
-        self.diagonal, self.conv, self.used, self.kept = diagonal, None, None, None
+        self.up = up.T.contiguous() # a row for each rank, so that one LoRA's are contiguous
+        self.diagonal, self.conv, self.used, self.cached = diagonal, None, None, None
         if w.ndim == 4: self.conv = {k: getattr(base, k) for k in ('stride', 'padding', 'dilation')}
         self.hook = base.register_forward_hook(self)
 
@@ -28,12 +30,12 @@ class _MixedLayer:
         d, x = self.diagonal, inputs[0]
         if d.value is None: return out
         if not isinstance(vars(base).get('forward'), _CachedForward): return self._add(d, x, out)
-        if not self.kept or self.kept[0] is not x or self.kept[1] is not d.value:
-            self.kept = x, d.value, self._add(d, x, out.clone())
-        return self.kept[2]
+        if not self.cached or self.cached[0] is not x or self.cached[1] is not d.value:
+            self.cached = x, d.value, self._add(d, x, out.clone())
+        return self.cached[2]
 
-    def _add(self, d, x, out): # into the layer's own output, which nobody else has seen
-        if self.used != (d.used, out.dtype): self._take(d.used, out.dtype)
+    def _add(self, d, x, out): # in place: nothing else holds the layer's output
+        if self.used != (d.used, out.dtype): self._slice_ranks(d.used, out.dtype)
         down, up = self.now
         if not self.conv:
             h = F.linear(x, down).mul_(d.rows(len(x)).view(-1, *[1]*(x.ndim - 2), len(down)))
@@ -44,22 +46,22 @@ class _MixedLayer:
         out.flatten(2).baddbmm_(up.T.expand(len(out), -1, -1), h.flatten(2))
         return out
 
-    def _take(self, ranks, dtype): # under autocast a layer puts out another dtype than its weight has
+    def _slice_ranks(self, ranks, dtype): # autocast: the output's dtype is not the weight's
         self.used, self.now = (ranks, dtype), (self.down[ranks].to(dtype), self.up[ranks].to(dtype))
 
 # %% ../nbs/15_mixer.ipynb #c3dc3238
 class _CachedForward:
-    "A layer's `forward` that remembers its last answer: what cross-attention makes of a text, step after step."
+    "A `forward` that caches its last output: a text's keys and values are the same in every step."
     def __init__(self, forward): self.forward, self.last = forward, (None, None)
 
     def __call__(self, x, *args, **kw):
-        last = self.last # taken at once, since another thread may be painting, too
+        last = self.last # read once, since another thread may replace it
         if last[0] is not x: self.last = last = x, self.forward(x, *args, **kw)
         return last[1]
 
 # %% ../nbs/15_mixer.ipynb #e19b4f43
 class _Diagonal:
-    "The weights as layers need them: a number for every rank in use, a row for every picture; None where all are zero."
+    "Weights as layers use them, [pictures, ranks in use]; None where all are zero."
     def __init__(self, owner, # which LoRA each rank is of
                  like:torch.Tensor=torch.zeros(())): # has the device and the dtype
         self.owner, self.like, self.value, self.used = torch.tensor(owner), like, None, slice(None)
@@ -67,26 +69,29 @@ class _Diagonal:
     def set(self, W): # [B, N]
         d, self.more = W[:, self.owner], {}
         ranks = d.any(0).nonzero()
-        if not len(ranks): self.value = None; return
-        self.used = slice(int(ranks[0]), int(ranks[-1]) + 1) # LoRAs at either end that nobody uses cost nothing
+        if not len(ranks):
+            self.value = None
+            return
+        self.used = slice(int(ranks[0]), int(ranks[-1]) + 1) # without unused LoRAs at the ends
         self.value = d[:, self.used].to(self.like)
 
-    def rows(self, n): # one for each of a batch; with guidance, or several images a prompt, a multiple of the pictures
+    def rows(self, n): # [n, ranks in use]; n is a multiple of the pictures, as with guidance
         b = len(self.value)
         if b in (1, n): return self.value
-        if n % b: raise ValueError(f"weights were set for {b} pictures, but a batch of {n} came in: "
-                                   "give one row of weights, or one for every picture")
+        if n % b:
+            raise ValueError(f"weights were set for {b} pictures, but a batch of {n} came in: "
+                             "give one row of weights, or one for every picture")
         if n not in self.more: self.more[n] = self.value.repeat(n // b, 1)
         return self.more[n]
 
 # %% ../nbs/15_mixer.ipynb #a473883a
 def _weight_at(w, # a number, a ramp, or a dict of either by part
-             layer:str='unet', # a layer, or the part it is in
+             layer:str='unet', # a layer, or the part that holds it
              at:float=0., # moment of the denoising: 0 is noise, 1 the picture
             )->float:
-    "What a weight comes to in one layer at one moment. Text encoders read once, with the mean of a ramp."
+    "A weight as a number, in one layer at one moment. For text encoders, the mean of a ramp."
     if isinstance(w, dict):
-        parts = [p for p in w if _within(layer, p)]
+        parts = [p for p in w if _is_within(layer, p)]
         w = w[max(parts, key=len)] if parts else 1.
     if np.ndim(w) == 0: return float(w)
     t, y = np.array(w, dtype=float).T
@@ -95,11 +100,11 @@ def _weight_at(w, # a number, a ramp, or a dict of either by part
     return float(((y[1:] + y[:-1]) / 2 * np.diff(t)).sum())
 
 # %% ../nbs/15_mixer.ipynb #b5660be2
-def _within(layer, part): # 'text_encoder' means all of a pipeline's text encoders
+def _is_within(layer, part): # 'text_encoder' means all of a pipeline's text encoders
     if not part or part == 'text_encoder' and layer.startswith(part): return True
-    return _plain(layer).startswith(_plain(part))
+    return _normalize_name(layer).startswith(_normalize_name(part))
 
-def _plain(name): return f'{name}.'.replace('.text_model.', '.')
+def _normalize_name(name): return f'{name}.'.replace('.text_model.', '.')
 
 # %% ../nbs/15_mixer.ipynb #e7d75279
 def early(w:float=1., # weight while it acts
@@ -116,25 +121,31 @@ def late(w:float=1., # weight while it acts
     return [[0, 0], [since, 0], [since, w], [1, w]]
 
 # %% ../nbs/15_mixer.ipynb #4adad949
-def _check_weight(w, # what somebody gave as a weight
+def _check_weight(w, # a number, a ramp, or a dict of either by part
                  name:str, # of the LoRA, for the error
                 ): # a float, a ramp of floats, or a dict of either
-    "A weight in its plain form; `ValueError` for what is none."
-    if type(w) is float and math.isfinite(w): return w # by far the most
-    if isinstance(w, dict): return {str(p): _check_weight(x, f'{name}.{p}' if p else name) for p, x in w.items()}
-    try: x = np.array(w, dtype=float) if not isinstance(w, (str, bytes, bool, type(None))) else None
+    "A weight as floats and lists; `ValueError` for anything that is not a weight."
+    if type(w) is float and math.isfinite(w): return w # the common case, first
+    if isinstance(w, dict):
+        return {str(p): _check_weight(x, f'{name}.{p}' if p else name) for p, x in w.items()}
+    try: x = None if isinstance(w, (str, bytes, bool, type(None))) else np.array(w, dtype=float)
     except (TypeError, ValueError): x = None
     if x is None or not np.isfinite(x).all() or x.ndim not in (0, 2):
-        raise ValueError(f"weight {w!r} of '{name}': give a finite number, a ramp [[moment, weight], …], "
-                         "or a dict by part")
-    if x.ndim == 0: return float(x)
-    if x.shape[1:] != (2,) or not len(x) or (np.diff(x[:, 0]) < 0).any() or x[0, 0] < 0 or x[-1, 0] > 1:
-        raise ValueError(f"ramp {w!r} of '{name}': give points [moment, weight] with moments that rise from 0 to 1")
+        raise ValueError(f"weight {w!r} of '{name}': give a finite number, "
+                         "a ramp [[moment, weight], …], or a dict by part")
+    return float(x) if x.ndim == 0 else _check_ramp(x, w, name)
+
+# %% ../nbs/15_mixer.ipynb #6375b4c9
+def _check_ramp(x, w, name): # x: w as an array with two dimensions
+    pairs = len(x) and x.shape[1:] == (2,)
+    if not pairs or (np.diff(x[:, 0]) < 0).any() or x[0, 0] < 0 or x[-1, 0] > 1:
+        raise ValueError(f"ramp {w!r} of '{name}': give points [moment, weight] "
+                         "with moments that rise from 0 to 1")
     return x.tolist()
 
 # %% ../nbs/15_mixer.ipynb #92017d0a
 def _find_layer(pipe, name): # 'unet.….to_q' -> module, or None
-    "The layer that a LoRA's name means, with or without the `text_model.` that text encoders used to have."
+    "The module of a LoRA's layer, also without the `text_model.` of older text encoders, or None."
     part, _, path = name.partition('.')
     root = getattr(pipe, part, None)
     for p in (path, path.removeprefix('text_model.'), 'text_model.' + path):
@@ -142,49 +153,56 @@ def _find_layer(pipe, name): # 'unet.….to_q' -> module, or None
         except AttributeError: pass
 
 # %% ../nbs/15_mixer.ipynb #e5c8a54e
-def _refuse(pipe, name, lora):
+def _check_fits(pipe, name, lora):
     found = {k: _find_layer(pipe, k) for k in lora}
     if not found: raise ValueError(f"LoRA '{name}' is empty: it changes no module")
     if lost := [k for k, m in found.items() if m is None]:
-        raise ValueError(f"LoRA '{name}' is of another family: {len(lost)} of its {len(lora)} modules are not in this "
-                         f"base, the first is '{lost[0]}'; load the base it was trained on")
+        raise ValueError(f"LoRA '{name}' is of another family: {len(lost)} of its {len(lora)} "
+                         f"modules are not in this base, the first is '{lost[0]}'; "
+                         "load the base it was trained on")
     for k, m in found.items():
         want, has = math.prod(lora[k].shape), m.weight.numel()
         if want != has or len(lora[k].up) != len(m.weight):
-            raise ValueError(f"LoRA '{name}' changes '{k}' of shape {list(lora[k].shape)}, but in this base it is "
-                             f"{list(m.weight.shape)}; load the base it was trained on")
+            raise ValueError(f"LoRA '{name}' changes '{k}' of shape {list(lora[k].shape)}, but in "
+                             f"this base it is {list(m.weight.shape)}; load the base it was trained on")
 
 # %% ../nbs/15_mixer.ipynb #a37dc993
 class Mixer:
-    "Several LoRAs inside a pipeline, with weights that can be set for every picture of a batch."
+    "Several LoRAs in one pipeline, with separate weights for every picture of a batch."
     def __init__(self, pipe, loras:dict): # name -> Lora
-        for name, lora in loras.items(): _refuse(pipe, name, lora)
+        for name, lora in loras.items(): _check_fits(pipe, name, lora)
         self.names, self.layers, self.parts, self.ramps = list(loras), [], set(), False
-        self.places = _places(pipe) # and not the pipeline: it has the mixer, and two that hold each other stay for long
+        self.modules = _module_names(pipe) # not the pipeline: a cycle would keep it in memory
         self.last = pipe.scheduler.config.num_train_timesteps # the timestep of pure noise
         for k in sorted({k for lora in loras.values() for k in lora}):
             changes = {i: lora[k] for i, lora in enumerate(loras.values()) if k in lora}
-            owner, base = tuple(i for i, f in changes.items() for _ in range(f.rank)), _find_layer(pipe, k)
-            layer = _MixedLayer(base, changes, None)
-            layer.name, layer.owner, layer.like = k, owner, base.weight.new_empty(0)
-            self.layers.append(layer)
-        self.readers = [any(k.startswith('text_encoder') for k in lora) for lora in loras.values()]
-        self.text = any(self.readers) # words change, too
+            self._hook_layer(k, _find_layer(pipe, k), changes)
+        self.changes_text = [any(k.startswith('text_encoder') for k in lora)
+                             for lora in loras.values()]
+        self.text = any(self.changes_text) # prompts are encoded anew for new weights
         self.hook = pipe.unet.register_forward_pre_hook(self._follow, with_kwargs=True)
-        self._deal(set())
+        self._share_diagonals(set())
         self.set([0.]*len(self.names))
 
-    def _deal(self, parts): # a diagonal for all layers with the same ranks in the same parts
+    def _hook_layer(self, name, base, changes): # changes: number of the LoRA -> its Factors
+        layer = _MixedLayer(base, changes, None)
+        layer.owner = tuple(i for i, f in changes.items() for _ in range(f.rank))
+        layer.name, layer.like = name, base.weight.new_empty(0)
+        self.layers.append(layer)
+
+    def _share_diagonals(self, parts): # one for all layers with the same ranks in the same parts
         diagonals, self.parts = {}, parts
         for l in self.layers:
-            key = l.owner, l.like.device, tuple(_within(l.name, p) for p in sorted(parts))
-            if key not in diagonals: diagonals[key] = _Diagonal(l.owner, l.like); diagonals[key].layer = l.name
+            key = l.owner, l.like.device, tuple(_is_within(l.name, p) for p in sorted(parts))
+            if key not in diagonals:
+                diagonals[key] = _Diagonal(l.owner, l.like)
+                diagonals[key].layer = l.name
             l.diagonal = diagonals[key]
         self.diagonals = list(diagonals.values())
 
     def weights(self, weights)->list: # a row for every picture, of a weight for every LoRA
-        "Weights in the order of the LoRAs, from a dict by name, a list, or one of either for every picture."
-        one = isinstance(weights, dict) or len(weights) and _number(weights[0])
+        "Weights in the order of the LoRAs, from one mix (dict or list), or one for every picture."
+        one = isinstance(weights, dict) or len(weights) and _is_number(weights[0])
         rows = [self._row(w) for w in ([weights] if one else weights)]
         if not rows: raise ValueError("no weights: give one mix, or one for every picture")
         return rows
@@ -192,33 +210,38 @@ class Mixer:
     def _row(self, w):
         if not isinstance(w, dict):
             w = w.tolist() if hasattr(w, 'tolist') else w
-            if _number(w) or len(w) != len(self.names):
-                raise ValueError(f"weights {w}: give {len(self.names)} finite numbers in the order {self.names}, "
-                                 "or a dict by name")
+            if _is_number(w) or len(w) != len(self.names):
+                raise ValueError(f"weights {w}: give {len(self.names)} finite numbers "
+                                 f"in the order {self.names}, or a dict by name")
             w = dict(zip(self.names, w))
         if strange := [k for k in w if k not in self.names]:
-            raise ValueError(f"no LoRA named '{strange[0]}' is mixed in: there are {', '.join(self.names)}")
+            raise ValueError(f"no LoRA named '{strange[0]}' is mixed in: "
+                             f"there are {', '.join(self.names)}")
         row = [_check_weight(w.get(n, 0.), n) for n in self.names]
-        if strange := [p for x in row if isinstance(x, dict) for p in x if p and _plain(p) not in self.places]:
-            raise ValueError(f"this base has no part '{strange[0]}': take unet, text_encoder, unet.mid_block, …")
+        named = [p for x in row if isinstance(x, dict) for p in x if p]
+        if strange := [p for p in named if _normalize_name(p) not in self.modules]:
+            raise ValueError(f"this base has no part '{strange[0]}': "
+                             "take unet, text_encoder, unet.mid_block, …")
         return row
 
     def rows(self, weights, layer:str='unet', at:float=0.)->torch.Tensor: # [B, N]
-        "Weights as a matrix: what they come to in one layer at one moment."
+        "Weights as a matrix, in one layer at one moment."
         return torch.tensor([[_weight_at(x, layer, at) for x in r] for r in self.weights(weights)])
 
-    def set(self, weights): # {'pop_art': .4, …}, [.6, .4], or one of these for every picture of the batch
+    def set(self, weights): # {'pop_art': .4, …}, [.6, .4], or one of these for every picture
         "Write the weights. Nothing is merged, moved or compiled."
         self.now = self.weights(weights)
         parts = {p for r in self.now for x in r if isinstance(x, dict) for p in x}
-        self.ramps = any(_ramps(x) for r in self.now for x in r)
-        if parts != self.parts: self._deal(parts)
+        self.ramps = any(_has_ramp(x) for r in self.now for x in r)
+        if parts != self.parts: self._share_diagonals(parts)
         return self._write(0.)
 
     def _write(self, at):
-        if not (self.parts or self.ramps): W = torch.tensor(self.now) # the same for all layers
+        plain = not (self.parts or self.ramps)
+        if plain: W = torch.tensor(self.now) # the same for all layers
         for d in self.diagonals:
-            if self.parts or self.ramps: W = torch.tensor([[_weight_at(x, d.layer, at) for x in r] for r in self.now])
+            if not plain:
+                W = torch.tensor([[_weight_at(x, d.layer, at) for x in r] for r in self.now])
             d.set(W)
         return self
 
@@ -227,57 +250,63 @@ class Mixer:
         t = torch.as_tensor(args[1] if len(args) > 1 else kw['timestep']).flatten()[0]
         self._write(1 - float(t) / self.last)
 
-    def words(self, row)->tuple: # hashable
-        "What of a picture's weights decides how its prompt is read: two that agree in this share their text states."
-        return tuple(_read_with(x) if r else 0. for x, r in zip(row, self.readers))
+    def text_weights(self, row)->tuple: # hashable
+        "The text encoders' weights of one picture. Pictures with equal ones share prompt embeddings."
+        return tuple(_text_weight(x) if r else 0. for x, r in zip(row, self.changes_text))
 
     def remove(self):
-        "Out of the pipeline, which is then what it was."
+        "Remove all hooks; the pipeline is then as it was."
         for h in (self, *self.layers): h.hook.remove()
 
     def __repr__(self): return f'Mixer of {", ".join(self.names)} over {len(self.layers)} layers'
 
 # %% ../nbs/15_mixer.ipynb #264fdde9
-def _places(pipe): # the names of all modules that LoRAs may change something in
-    homes = {k: m for k in ('unet', 'text_encoder', 'text_encoder_2') if (m := getattr(pipe, k, None)) is not None}
-    return {_plain(f'{k}.{n}'.rstrip('.')) for k, m in homes.items() for n, _ in m.named_modules()}
+def _module_names(pipe): # names of all modules of the UNet and the text encoders
+    parts = {k: getattr(pipe, k, None) for k in ('unet', 'text_encoder', 'text_encoder_2')}
+    return {_normalize_name(f'{k}.{n}'.rstrip('.'))
+            for k, m in parts.items() if m is not None for n, _ in m.named_modules()}
 
-def _read_with(w): # the share of a weight that text encoders see
+def _text_weight(w): # the part of a weight that acts on text encoders
     if not isinstance(w, dict): return _weight_at(w, 'text_encoder')
-    return tuple(sorted((p, _read_with(x)) for p, x in w.items() if not p or p.startswith('text_encoder')))
+    return tuple(sorted((p, _text_weight(x)) for p, x in w.items()
+                        if not p or p.startswith('text_encoder')))
 
 # %% ../nbs/15_mixer.ipynb #ab0430d6
-def _number(x): return not isinstance(x, dict) and not getattr(x, 'ndim', hasattr(x, '__len__'))
+def _is_number(x): return not isinstance(x, dict) and not getattr(x, 'ndim', hasattr(x, '__len__'))
 
-def _ramps(w): return any(map(_ramps, w.values())) if isinstance(w, dict) else not _number(w)
+def _has_ramp(w):
+    return any(map(_has_ramp, w.values())) if isinstance(w, dict) else not _is_number(w)
 
 # %% ../nbs/15_mixer.ipynb #a0608714
-def mix_into(pipe, # any diffusers pipeline with a UNet; move it to its device first
+def mix_into(pipe:'DiffusionPipeline', # any with a UNet; move it to its device first
              loras:dict, # name -> Lora; any ranks, not necessarily the same layers
             )->Mixer: # all weights zero until `set`
-    "Put LoRAs into a pipeline, in place of what was mixed in before. A LoRA of another family raises a `ValueError`."
+    "Put LoRAs into a pipeline, in place of earlier ones. `ValueError` for one of another family."
     mixer = Mixer(pipe, loras)
     unmix(pipe)
-    pipe.unet.mixer = mixer # on the UNet, so that every pipeline built from it knows
+    pipe.unet.mixer = mixer # on the UNet, so that all pipelines with this UNet find it
     return mixer
 
 # %% ../nbs/15_mixer.ipynb #5908258b
-def unmix(pipe): # the pipeline, exactly as it was
-    "Take out what `mix_into` put in."
+def unmix(pipe:'DiffusionPipeline', # with or without LoRAs from `mix_into`
+         )->'DiffusionPipeline': # the same one, as it was before
+    "Remove the LoRAs that `mix_into` put in."
     if mixer := current_mixer(pipe):
         mixer.remove()
         del pipe.unet.mixer
     return pipe
 
 # %% ../nbs/15_mixer.ipynb #575fc2c4
-def current_mixer(pipe)->Mixer: # None where nothing is mixed in
-    "The mixer that is inside a pipeline."
+def current_mixer(pipe:'DiffusionPipeline', # any with a UNet
+                 )->Mixer: # None without LoRAs
+    "The mixer of a pipeline."
     return getattr(pipe.unet, 'mixer', None)
 
 # %% ../nbs/15_mixer.ipynb #2220e102
-def _check_number(what, v, whole=False, least=-math.inf, most=math.inf):
+def _check_number(what, v, whole=False, least=-math.inf, most=math.inf): # what: the argument's name
     kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    if not isinstance(v, kinds) or isinstance(v, bool) or not math.isfinite(v) or not least <= v <= most:
+    number = isinstance(v, kinds) and not isinstance(v, bool) and math.isfinite(v)
+    if not number or not least <= v <= most:
         bounds = f" from {least}" if math.isfinite(least) else ''
         raise ValueError(f"{what} {v!r}: give {'whole ' if whole else ''}numbers{bounds}")
 
@@ -286,19 +315,20 @@ _ALPHAS = 0, .2, .4, .5, .6, .8, 1
 
 def between(a:str,         # the style at alpha 0
             b:str,         # the style at alpha 1
-            alphas=_ALPHAS, # numbers, usually from 0 to 1
+            alphas:tuple=_ALPHAS, # numbers, usually from 0 to 1
            )->list: # of dicts name -> weight
     "The mixes on the line from one style to another."
     for t in alphas:
-        if isinstance(t, (str, bool)) or not np.isfinite(np.asarray(t, dtype=float) if _number(t) else np.nan):
+        number = _is_number(t) and not isinstance(t, (str, bool))
+        if not number or not np.isfinite(np.asarray(t, dtype=float)):
             raise ValueError(f"alpha {t!r} is no number: give numbers such as {_ALPHAS}")
     return [{a: round(1 - t, 6), b: t} for t in alphas]
 
 # %% ../nbs/15_mixer.ipynb #5d5632a0
-def simplex(names, # two styles or more
-            n:int=4, # shares to hand out: steps along each edge
+def simplex(names:list, # of two styles or more
+            n:int=4, # equal shares to divide: steps along each edge
            )->list: # of dicts name -> weight, which sum to 1
-    "All mixes of several styles in steps of 1/n."
+    "All mixes of several styles in steps of 1/n, each with weights that sum to 1."
     _check_number('n', n, True, 1)
     shares = (s for s in product(range(n + 1), repeat=len(names)) if sum(s) == n)
     return [{k: x/n for k, x in zip(names, s)} for s in shares]
