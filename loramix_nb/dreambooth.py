@@ -8,60 +8,73 @@ __all__ = ['rare_tokens', 'class_pictures', 'subject_paintings']
 # %% ../nbs/12_dreambooth.ipynb #791dc60e
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from PIL import Image
 from .core import atomic_path, fingerprint, progress, read_json, write_json
 from .data import Paintings
 from .training import preview
+if TYPE_CHECKING: from diffusers import DiffusionPipeline
 
 # %% ../nbs/12_dreambooth.ipynb #7527e077
-def rare_tokens(tokenizer, n:int=10, longest:int=4)->list: # of str, rarest first
-    "Short words that a tokenizer reads as one token, and met least often: byte pairs are numbered as they were found."
-    vocab = tokenizer.get_vocab()
-    words = [(i, w.removesuffix('</w>')) for w, i in vocab.items() if w.endswith('</w>')]
-    fits = lambda w: 2 <= len(w) <= longest and w.isascii() and w.isalpha()
-    found = [w for i, w in sorted(words, reverse=True) if fits(w)]
-    return [w for w in found if len(tokenizer(w, add_special_tokens=False).input_ids) == 1][:n]
+def rare_tokens(tokenizer, # of the base: `pipe.tokenizer`
+                n:int=10,
+                longest:int=4, # letters
+               )->list: # of str, rarest first
+    "Short words that are one token, rarest first."
+    def is_word(w): return 2 <= len(w) <= longest and w.isascii() and w.isalpha()
+    def is_one_token(w): return len(tokenizer(w, add_special_tokens=False).input_ids) == 1
+    end = '</w>' # of a word
+    vocab = sorted(((i, w) for w, i in tokenizer.get_vocab().items() if w.endswith(end)), reverse=True)
+    words = [w.removesuffix(end) for _, w in vocab]
+    return [w for w in words if is_word(w) and is_one_token(w)][:n]
 
 # %% ../nbs/12_dreambooth.ipynb #6e1c2749
-def class_pictures(pipe, prompts:list, # of the class, without the identifier: 'a cat', 'a photo of a person'
-                   folder, # pictures that are there are not painted again
+def class_pictures(pipe:'DiffusionPipeline', # the base, before training
+                   prompts:list, # of the class, without the identifier: 'a cat', 'a photo of a person'
+                   folder, # pictures that are there are kept
                    n:int=100, # 200 in the paper
                    steps:int=25, guidance:float=4., # of the sampler
-                   batch:int=8)->Path: # the folder, with a caption beside each picture
-    "What a base paints for a class before it is taught anything."
-    folder = Path(folder)
-    _painted_by(folder, {'base': fingerprint(pipe), 'prompts': list(prompts), 'steps': steps, 'guidance': guidance})
-    todo = [i for i in range(n) if not (folder/f'{i:06d}.png').exists()]
-    for at in progress(range(0, len(todo), batch), 'painting the class'):
-        seeds = todo[at:at + batch]
-        asked = [prompts[i % len(prompts)] for i in seeds]
-        for i, text, picture in zip(seeds, asked, preview(pipe, asked, [10**6 + i for i in seeds], steps, guidance)):
+                   batch:int=8,
+                  )->Path: # the folder, with a caption beside each picture
+    "Pictures of a class as the base paints them before training."
+    folder, settings = Path(folder), {'steps': steps, 'guidance': guidance}
+    _check_class_folder(folder, {'base': fingerprint(pipe), 'prompts': list(prompts), **settings})
+    missing = [i for i in range(n) if not (folder/f'{i:06d}.png').exists()]
+    for start in progress(range(0, len(missing), batch), 'painting the class'):
+        numbers = missing[start:start + batch]
+        captions = [prompts[i % len(prompts)] for i in numbers]
+        pictures = preview(pipe, captions, [10**6 + i for i in numbers], **settings)
+        for i, text, picture in zip(numbers, captions, pictures):
             (folder/f'{i:06d}.txt').write_text(text, 'utf-8')
             with atomic_path(folder/f'{i:06d}.png') as p: Image.fromarray(picture).save(p)
     return folder
 
 # %% ../nbs/12_dreambooth.ipynb #442c555d
-def _painted_by(folder, how): # whatever is in the folder already has to be of the same base, painted in the same way
+def _check_class_folder(folder, settings):
+    "`ValueError` if the folder has pictures of another base or with other settings."
     file = folder/'.class.json'
-    if file.exists() and (was := read_json(file)) != how:
-        odd = next(k for k in how if was.get(k) != how[k])
-        raise ValueError(f"the class pictures in '{folder}' were painted with {odd} {was.get(odd)}, and not with "
-                         f"{how[odd]}: take another folder, or delete them")
+    found = read_json(file) if file.exists() else settings
+    if found != settings:
+        k = next(k for k in settings if found.get(k) != settings[k])
+        raise ValueError(f"the class pictures in '{folder}' were painted with {k} {found.get(k)}, "
+                         f"and not with {settings[k]}: take another folder, or delete them")
     folder.mkdir(parents=True, exist_ok=True)
-    if not file.exists(): write_json(file, how)
+    if not file.exists(): write_json(file, settings)
 
 # %% ../nbs/12_dreambooth.ipynb #a3d5cbca
-def subject_paintings(pictures, # folder with five or six pictures of the subject; captions may lie beside them
-                      identifier:str, # a word that means nothing yet, see `rare_tokens`
+def subject_paintings(pictures, # folder with five or six pictures, with or without caption files
+                      identifier:str, # a word without a meaning, see `rare_tokens`
                       noun:str, # its class
                       class_folder=None, # from `class_pictures`
                       caption:str='a {identifier} {noun}', # of pictures without one
                      )->Paintings: # styles 'subject' and 'class'
-    "A collection for `precompute`: all of it to learn from."
-    said = caption.format(identifier=identifier, noun=noun)
-    found = {'subject': Paintings.from_folder(pictures, caption=said, val=0)}
+    "A collection of a subject and its class, for `precompute`; all of it is training data."
+    text = caption.format(identifier=identifier, noun=noun)
+    found = {'subject': Paintings.from_folder(pictures, caption=text, val=0)}
     if class_folder: found['class'] = Paintings.from_folder(class_folder, caption=f'a {noun}', val=0)
-    rows = [replace(p, style=style, split='train') for style, ps in found.items() for p in ps]
-    if other := [p.caption for p in rows if p.style == 'subject' and identifier not in p.caption]:
-        raise ValueError(f"caption '{other[0]}' does not say '{identifier}': nothing would be learned for that word")
+    rows = [replace(p, style=s, split='train') for s, ps in found.items() for p in ps]
+    other = [p.caption for p in rows if p.style == 'subject' and identifier not in p.caption]
+    if other:
+        raise ValueError(f"caption '{other[0]}' does not say '{identifier}': "
+                         "nothing would be learned for that word")
     return Paintings(rows, Path(pictures).parent, [b for ps in found.values() for b in ps.problems])

@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from functools import cached_property, lru_cache
 from itertools import chain, count, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 import numpy as np, torch, torch.nn.functional as F
 from fastcore.basics import patch
 from .core import atomic_path, _folder_lock, generator, progress, Run, write_json
@@ -21,11 +22,12 @@ from .latents import to_latents, _token_counts
 from .shards import Shards
 from .lora import Lora
 from .formats import load_lora, save_lora
-from .trainable import (_BYTES, _check_config, _compute_dtype, _encode_ids,
-                                  _epoch_indices, _generator_for, _injected, _learning_rate,
-                                  _NoiseSchedule, _OPTIMIZERS, _plain_attention, _sample_timesteps,
-                                  _small, target_modules, _token_ids, _TrainableLayer,
+from .trainable import (_check_config, _compute_dtype, _encode_ids, _epoch_indices,
+                                  _generator_for, _injected, _is_small_on_cpu, _lr_factor,
+                                  _NoiseSchedule, _OPTIMIZER_BYTES, _OPTIMIZERS, _plain_attention,
+                                  _sample_timesteps, target_modules, _token_ids, _TrainableLayer,
                                   _TrainableLora, TrainConfig, _trained_models)
+if TYPE_CHECKING: from diffusers import DiffusionPipeline
 
 # %% ../nbs/11_training.ipynb #4d549f8b
 class _MemorySplit:
@@ -41,12 +43,14 @@ class _MemorySplit:
 # %% ../nbs/11_training.ipynb #990526ab
 @lru_cache(maxsize=4)
 def _bucket_batches(sizes:tuple, # paintings in each bucket
-          n:int, # of a batch, at most
-          seed:int, epoch:int)->list: # (bucket, its paintings' numbers) for each batch
+                    n:int, # of a batch, at most
+                    seed:int, epoch:int,
+                   )->list: # (bucket, its paintings' numbers) for each batch
     "An epoch of paintings in buckets: each painting once, each batch out of one bucket."
-    g = _generator_for(seed, 'buckets', epoch)
-    cut = [(b, i.tolist()) for b, m in enumerate(sizes) for i in torch.randperm(m, generator=g).split(n)]
-    return [cut[i] for i in torch.randperm(len(cut), generator=g)]
+    g, batches = _generator_for(seed, 'buckets', epoch), []
+    for bucket, size in enumerate(sizes):
+        batches += [(bucket, i.tolist()) for i in torch.randperm(size, generator=g).split(n)]
+    return [batches[i] for i in torch.randperm(len(batches), generator=g)]
 
 # %% ../nbs/11_training.ipynb #74b97909
 class _BucketedSplit:
@@ -57,14 +61,15 @@ class _BucketedSplit:
     def __len__(self): return sum(self.sizes)
     def batches(self, n:int)->int: return sum(-(-m//n) for m in self.sizes) # of an epoch
 
-    def batch(self, number:int, n:int, seed:int)->dict: # what `Shards.load` gives, of n paintings at most
-        "The paintings of a batch, which is counted on from epoch to epoch."
+    def batch(self, number:int, n:int, seed:int)->dict: # what `Shards.load` gives
+        "A batch of n paintings at most, counted on from epoch to epoch."
         epoch, at = divmod(number, self.batches(n))
         bucket, i = _bucket_batches(self.sizes, n, seed, epoch)[at]
-        return {k: [v[j] for j in i] if k == 'rows' else v[i] for k, v in self.parts[bucket].items()}
+        part = self.parts[bucket]
+        return {k: [v[j] for j in i] if k == 'rows' else v[i] for k, v in part.items()}
 
 # %% ../nbs/11_training.ipynb #02ff13ca
-def _shape_key(samples)->list: # of dicts of lists, one for each shape
+def _group_by_shape(samples)->list: # of dicts of lists, one for each shape
     "Samples that have something in common: the shape of their latents."
     found = {}
     for s in samples: found.setdefault(tuple(s['mean'].shape), []).append(s)
@@ -73,61 +78,66 @@ def _shape_key(samples)->list: # of dicts of lists, one for each shape
 # %% ../nbs/11_training.ipynb #b232fc00
 def _collate(samples:list)->dict: # what `Shards.load` gives
     "Samples of one shape as a batch."
-    return {k: [s[k] for s in samples] if k == 'rows' else torch.stack([s[k] for s in samples]) for k in samples[0]}
+    columns = {k: [s[k] for s in samples] for k in samples[0]}
+    return {k: v if k == 'rows' else torch.stack(v) for k, v in columns.items()}
 
 # %% ../nbs/11_training.ipynb #64c844af
 class _StreamedSplit:
-    "A split that is read as training goes."
+    "A split that is read while training."
     def __init__(self, shards:Shards, split:str='train', style=None): # a name, or several
         self.styles = {style} if isinstance(style, str) else set(style or shards.styles)
-        self.shards, self.split, self.at = shards, split, None
-        self.n = sum(n for s, n in shards.index['counts'].get(split, {}).items() if s in self.styles)
-        if not self.n: raise ValueError(f"no '{split}' paintings of {', '.join(self.styles)} in '{shards.folder}'")
+        self.shards, self.split, self.next = shards, split, None
+        counts = shards.index['counts'].get(split, {})
+        self.n = sum(n for s, n in counts.items() if s in self.styles)
+        if not self.n:
+            styles = ', '.join(self.styles)
+            raise ValueError(f"no '{split}' paintings of {styles} in '{shards.folder}'")
 
     @cached_property
     def sizes(self)->tuple: return _shape_counts(self.shards, self.split, self.styles)
 
     def __len__(self): return self.n
-    def batches(self, n:int)->int: return sum(-(-m//n) for m in self.sizes) # of an epoch, where there are buckets
+    def batches(self, n:int)->int: return sum(-(-m//n) for m in self.sizes) # of a bucketed epoch
 
     def epoch(self, number:int, seed:int): # yields samples
-        "All paintings, in an order that belongs to the epoch."
+        "All paintings, in an order that depends on the epoch."
         order = _generator_for(seed, 'stream', number).initial_seed() % 2**31
-        for b in self.shards.loader(self.split, 32, order, nodesplitter=iter): # all of it to each process
+        # every process reads all shards: `nodesplitter` passes them on
+        for b in self.shards.loader(self.split, 32, order, nodesplitter=iter):
             ours = [i for i, r in enumerate(b['rows']) if r['style'] in self.styles]
             for i in ours: yield {k: v[i] for k, v in b.items()}
 
-    def _one_shape(self, at, n, seed): # batches of n paintings from painting `at` on; they may go over an epoch's end
-        epoch, skip = divmod(at*n, self.n)
+    def _one_shape(self, number, n, seed): # batches of n; they may cross the end of an epoch
+        epoch, skip = divmod(number*n, self.n)
         samples = chain.from_iterable(self.epoch(e, seed) for e in count(epoch))
         samples = islice(samples, skip, None)
         while True: yield _collate(list(islice(samples, n)))
 
-    def _buckets(self, at, n, seed): # batches of one shape each from batch `at` on
-        epoch, skip = divmod(at, self.batches(n))
-        yield from islice(chain.from_iterable(_batches_by_shape(self.epoch(e, seed), n) for e in count(epoch)), skip,
-                          None)
+    def _buckets(self, number, n, seed): # batches of one shape each
+        epoch, skip = divmod(number, self.batches(n))
+        epochs = (_batches_by_shape(self.epoch(e, seed), n) for e in count(epoch))
+        yield from islice(chain.from_iterable(epochs), skip, None)
 
-    def batch(self, number:int, n:int, seed:int)->dict: # what `Shards.load` gives, of n paintings
-        "The paintings of a step, or of a batch where there are buckets; cheap for the one that comes next."
-        follow = self._one_shape if len(self.sizes) == 1 else self._buckets
-        if self.at != (number, n, seed): self.given = follow(number, n, seed)
-        got, self.at = next(self.given), (number + 1, n, seed)
-        return got
+    def batch(self, number:int, n:int, seed:int)->dict: # what `Shards.load` gives
+        "A batch of n paintings, at most n with buckets; fast for the one that follows the last."
+        batches = self._one_shape if len(self.sizes) == 1 else self._buckets
+        if self.next != (number, n, seed): self.stream = batches(number, n, seed)
+        found, self.next = next(self.stream), (number + 1, n, seed)
+        return found
 
 # %% ../nbs/11_training.ipynb #defd1863
 def _batches_by_shape(samples, n:int): # yields batches
-    "Batches of one shape out of a stream of samples; what is left at its end comes in smaller ones."
+    "Batches of one shape out of a stream of samples; the last ones may be smaller."
     waiting = {}
     for s in samples:
-        alike = waiting.setdefault(tuple(s['mean'].shape), [])
-        alike.append(s)
-        if len(alike) == n: yield _collate(waiting.pop(tuple(s['mean'].shape)))
+        shape = tuple(s['mean'].shape)
+        waiting.setdefault(shape, []).append(s)
+        if len(waiting[shape]) == n: yield _collate(waiting.pop(shape))
     yield from map(_collate, waiting.values())
 
 # %% ../nbs/11_training.ipynb #2da67ca2
-def _shape_counts(shards:Shards, split:str='train', styles=None)->tuple: # of int, one for each shape
-    "How many paintings of some styles a split has in each bucket."
+def _shape_counts(shards:Shards, split:str='train', styles=None)->tuple: # of int
+    "The number of paintings of some styles in each bucket of a split."
     index, styles = shards.index, set(styles or shards.styles)
     known, counts = index.get('shapes', {}).get(split, {}), index['counts'][split]
     if len(known) < 2: return sum(n for s, n in counts.items() if s in styles),
@@ -137,15 +147,15 @@ def _shape_counts(shards:Shards, split:str='train', styles=None)->tuple: # of in
     return tuple(found.values())
 
 # %% ../nbs/11_training.ipynb #55bdd290
-def _read_split(shards:Shards, split:str='train', style=None)->dict: # a list of them where there are several shapes
-    "A split of shards in memory, as `Training` takes it."
+def _read_split(shards:Shards, split:str='train', style=None)->dict:
+    "A split of shards in memory, as `Training` takes it: a list of dicts if it has several shapes."
     if len(shards.index.get('shapes', {}).get(split, {})) < 2: return shards.load(split, style)
-    parts = _shape_key(_StreamedSplit(shards, split, style).epoch(0, 0))
+    parts = _group_by_shape(_StreamedSplit(shards, split, style).epoch(0, 0))
     parts = [_collate(sorted(p, key=lambda s: s['rows']['key'])) for p in parts]
     return parts if len(parts) > 1 else parts[0]
 
 # %% ../nbs/11_training.ipynb #1e2b3a56
-def _accelerator(device)->tuple: # how many, and which of them this is
+def _world_and_rank(device)->tuple: # how many, and which of them this is
     "The processes that `accelerate launch`, `torchrun` or `notebook_launcher` started."
     if int(os.environ.get('WORLD_SIZE', 1)) < 2: return 1, 0
     from accelerate import PartialState
@@ -153,18 +163,18 @@ def _accelerator(device)->tuple: # how many, and which of them this is
     return state.num_processes, state.process_index
 
 # %% ../nbs/11_training.ipynb #5f5dc43f
-def _all_reduce_mean(tensors:list, # of one shape in every process
-           ):
+def _all_reduce_mean(tensors:list): # of the same shapes in every process
     "Replace tensors by their means over all processes."
     flat = torch.cat([t.flatten() for t in tensors])
     torch.distributed.all_reduce(flat)
-    for t, mean in zip(tensors, (flat/torch.distributed.get_world_size()).split([t.numel() for t in tensors])):
-        t.copy_(mean.view_as(t))
+    means = (flat/torch.distributed.get_world_size()).split([t.numel() for t in tensors])
+    for t, mean in zip(tensors, means): t.copy_(mean.view_as(t))
 
 # %% ../nbs/11_training.ipynb #f5d8757e
 def _as_split(data): # has a length, and `batch`
-    "Paintings to learn from, whatever form they come in."
-    return _MemorySplit(data) if isinstance(data, dict) else _BucketedSplit(data) if isinstance(data, list) else data
+    "Paintings in any form as a split."
+    if isinstance(data, dict): return _MemorySplit(data)
+    return _BucketedSplit(data) if isinstance(data, list) else data
 
 def _has_buckets(source)->bool: # from `_as_split`
     "Whether its paintings have several shapes."
@@ -173,47 +183,52 @@ def _has_buckets(source)->bool: # from `_as_split`
 # %% ../nbs/11_training.ipynb #573efac2
 class Training:
     "The state of one training."
-    def __init__(self, pipe, cfg:TrainConfig,
-                 changes:_TrainableLora, # that are `_injected`
-                 data, # what to learn from, as `_read_split` gives it, or a `_StreamedSplit`
-                 val:dict, # what is held back, as `_read_split` gives it; or None
+    def __init__(self, pipe:'DiffusionPipeline', cfg:TrainConfig,
+                 trainable:_TrainableLora, # from `_injected`
+                 data, # training paintings, as `_read_split` gives them, or a `_StreamedSplit`
+                 val:dict, # held-out paintings, as `_read_split` gives them; or None
                  empty:dict, # text states of the empty caption
-                 prior=None): # class pictures, like `_data`
+                 prior=None): # class pictures, like `data`
         self.pipe, self.unet, self.vae, self.cfg = pipe, pipe.unet, pipe.vae, cfg
-        self.changes, self.params, self.device = changes, changes.params, pipe.device
+        self.trainable, self.params, self.device = trainable, trainable.params, pipe.device
         self.sources = [_as_split(d) for d in (data, prior) if d is not None]
-        self.reads = bool(cfg.text_rank or cfg.token) # captions go through the text encoder in the step
-        self.empty = {k: v[0] for k, v in _token_ids([''], pipe).items()} if self.reads else empty
+        self.encodes = bool(cfg.text_rank or cfg.token) # whether a step encodes captions
+        self.empty = empty
+        if self.encodes: self.empty = {k: v[0] for k, v in _token_ids([''], pipe).items()}
         self.schedule, self.dtype = _NoiseSchedule(pipe.scheduler), _compute_dtype(pipe, cfg)
-        self.world, self.rank = _accelerator(self.device)
-        self.opt = _OPTIMIZERS[cfg.optimizer](changes.groups(cfg), cfg, self.device)
+        self.world, self.rank = _world_and_rank(self.device)
+        self.opt = _OPTIMIZERS[cfg.optimizer](trainable.param_groups(cfg), cfg, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.step, self.history, self.running, self.seconds = 0, [], [], 0.
         self.best = math.inf, 0, [p.detach().clone() for p in self.params]
         self.valid_set = val and self.make_validation_set(val)
 
-    def rate(self)->float: return self.cfg.lr*_learning_rate(self.cfg, self.step) # of the next step
+    def rate(self)->float: # of the next step
+        "The learning rate."
+        return self.cfg.lr*_lr_factor(self.cfg, self.step)
 
-    def computing(self): # a context
-        "Half precision, where that is what the UNet computes in."
+    def autocast(self): # a context
+        "Half precision, where the UNet computes in it."
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
 # %% ../nbs/11_training.ipynb #ea80e90e
 @patch
-def errors(self:Training, x, ε, t, words:dict)->torch.Tensor: # [B], weighted
-    "How wrong the UNet is about latents x under noise ε at times t."
+def sample_losses(self:Training, x, ε, t, words:dict)->torch.Tensor: # [B], weighted
+    "Weighted loss of each sample: latents x, noise ε, timesteps t, text states."
     x, ε = x.to(self.device), ε.to(self.device)
-    with self.computing():
-        guess = self.unet(self.schedule.noised(x, ε, t), t.to(self.device),
-                          **self.words(words, [s*self.pipe.vae_scale_factor for s in x.shape[-2:]])).sample
+    size = [s*self.pipe.vae_scale_factor for s in x.shape[-2:]] # in pixels
+    with self.autocast():
+        noisy = self.schedule.add_noise(x, ε, t)
+        guess = self.unet(noisy, t.to(self.device), **self.unet_kwargs(words, size)).sample
     error = (guess.float() - self.schedule.target(x, ε, t)).square().mean((1, 2, 3))
-    return error * self.schedule.weight(t, self.cfg.snr_gamma, self.cfg.debiased).to(error)
+    return error * self.schedule.loss_weight(t, self.cfg.snr_gamma, self.cfg.debiased).to(error)
 
 # %% ../nbs/11_training.ipynb #735b82d2
 @patch
-def words(self:Training, states:dict, size:tuple)->dict: # arguments of the UNet; size is height and width in pixels
-    "Text states under the names that the UNet has for them; SDXL has more of them."
-    w = _encode_ids(states, self.pipe) if self.reads else {k: states[k].to(self.device) for k in self.empty}
+def unet_kwargs(self:Training, states:dict, size:tuple)->dict: # size: height, width in pixels
+    "Text states as arguments of the UNet; for SDXL with pooled states and sizes."
+    if self.encodes: w = _encode_ids(states, self.pipe)
+    else: w = {k: states[k].to(self.device) for k in self.empty}
     if 'pooled' not in w: return {'encoder_hidden_states': w['text']}
     sizes = states.get('time_ids', torch.tensor([[*size, 0, 0, *size]]*len(w['text'])))
     return {'encoder_hidden_states': w['text'],
@@ -221,47 +236,50 @@ def words(self:Training, states:dict, size:tuple)->dict: # arguments of the UNet
 
 # %% ../nbs/11_training.ipynb #fe5e488c
 @patch
-def texts(self:Training, batch:dict)->dict: # what `words` takes
-    "The captions of a batch, as states or as ids."
-    said = {k: batch[k] for k in self.empty} if not self.reads else \
-           _token_ids([r['caption'] for r in batch['rows']], self.pipe)
-    return {**said, **({'time_ids': batch['time_ids']} if 'time_ids' in batch else {})}
+def text_inputs(self:Training, batch:dict)->dict: # for `unet_kwargs`
+    "The captions of a batch, as text states or as token ids."
+    if self.encodes: found = _token_ids([r['caption'] for r in batch['rows']], self.pipe)
+    else: found = {k: batch[k] for k in self.empty}
+    if 'time_ids' in batch: found['time_ids'] = batch['time_ids']
+    return found
 
 # %% ../nbs/11_training.ipynb #7dc26e40
 @patch
-def draw(self:Training,
-         step:int,      # counted from 0
-         source:int=0,  # 0 or 1
-         k:int=None,    # which batch of the step, where there are buckets
-        )->tuple: # latents, noise, times, text states; of all processes
-    "What a step asks about its paintings, or (source 1) about class pictures."
+def sample_inputs(self:Training,
+                  step:int,     # counted from 0
+                  source:int=0, # 0: paintings, 1: class pictures
+                  k:int=None,   # which batch of the step, with buckets
+                 )->tuple: # latents, noise, timesteps, text states; of all processes
+    "The random inputs of a step."
     c, name = self.cfg, ('step', step) if source == 0 else ('prior', step)
-    g, batch = _generator_for(c.seed, *name, *([] if k is None else [k])), self.batch(step, source, k)
-    mean, words = batch['mean'], self.texts(batch)
+    g = _generator_for(c.seed, *name, *([] if k is None else [k]))
+    batch = self.batch(step, source, k)
+    mean, words = batch['mean'], self.text_inputs(batch)
     x = to_latents(mean, batch['logvar'], self.vae, torch.randn(mean.shape, generator=g))
-    ε, t = torch.randn(x.shape, generator=g), _sample_timesteps(len(x), len(self.schedule), g, c.times, c.time_sampling)
-    forget = torch.rand(len(x), generator=g) < c.caption_dropout
-    for said, e in self.empty.items(): words[said][forget] = e
+    ε = torch.randn(x.shape, generator=g)
+    t = _sample_timesteps(len(x), len(self.schedule), g, c.times, c.time_sampling)
+    dropped = torch.rand(len(x), generator=g) < c.caption_dropout
+    for key, empty in self.empty.items(): words[key][dropped] = empty
     if c.noise_offset: ε = ε + c.noise_offset*torch.randn(*ε.shape[:2], 1, 1, generator=g)
     return x, ε, t, words
 
 # %% ../nbs/11_training.ipynb #ee166583
 @patch
 def batch(self:Training, step:int, source:int=0, k:int=None)->dict: # what `Shards.load` gives
-    "The paintings of a step, or those of its k-th batch where there are buckets; of all processes."
+    "The paintings of a step, or of its k-th batch with buckets; of all processes."
     c, paintings = self.cfg, self.sources[source]
     if k is None: return paintings.batch(step, c.batch*c.accumulate*self.world, c.seed)
     return paintings.batch(step*c.accumulate + k, c.batch*self.world, c.seed)
 
 # %% ../nbs/11_training.ipynb #06e0c3c0
 @patch
-def share(self:Training, step:int, source:int): # yields (latents, noise, times, text states), and how many are new
-    "This process' part of a step's paintings, a batch at a time; the places after the new ones are filled."
-    n, many = self.cfg.batch, _has_buckets(self.sources[source])
-    whole = None if many else self.draw(step, source)
+def _process_batches(self:Training, step:int, source:int): # yields (inputs, new ones, batch size)
+    "This process' part of a step, a batch at a time, padded behind the new paintings."
+    n, bucketed = self.cfg.batch, _has_buckets(self.sources[source])
+    large = None if bucketed else self.sample_inputs(step, source)
     for k in range(self.cfg.accumulate):
-        x, ε, t, words = self.draw(step, source, k) if many else whole
-        size, first = (len(x), 0) if many else (n*self.world, k*n*self.world)
+        x, ε, t, words = self.sample_inputs(step, source, k) if bucketed else large
+        size, first = (len(x), 0) if bucketed else (n*self.world, k*n*self.world)
         each = -(-size//self.world)
         at = range(first + self.rank*each, first + (self.rank + 1)*each)
         new = len([i for i in at if i < first + size])
@@ -270,37 +288,36 @@ def share(self:Training, step:int, source:int): # yields (latents, noise, times,
 
 # %% ../nbs/11_training.ipynb #f062d803
 @patch
-def parts(self:Training, step:int): # yields (latents, noise, times, text states, weights), and how many are the style's
-    "What this process is to learn from in a step, all of one shape at a time."
-    for own, *prior in zip(*[list(self.share(step, i)) for i in range(len(self.sources))]):
-        asked = []
+def micro_batches(self:Training, step:int): # yields ((*inputs, weights), new paintings of the style)
+    "This process' inputs of a step, all of one shape at a time."
+    sources = [list(self._process_batches(step, i)) for i in range(len(self.sources))]
+    for own, *prior in zip(*sources):
+        inputs = []
         for (drawn, new, size), w in zip([own, *prior], (1., self.cfg.prior_weight)):
-            weight = torch.zeros(len(drawn[0])); weight[:new] = w*own[2]/size
-            asked.append((*drawn, weight))
-        if len({a[0].shape[1:] for a in asked}) == 1: asked = [_joined(asked)]
-        for i, a in enumerate(asked): yield a, own[1]*(i == 0)
+            weight = torch.zeros(len(drawn[0]))
+            weight[:new] = w*own[2]/size
+            inputs.append((*drawn, weight))
+        if len({a[0].shape[1:] for a in inputs}) == 1: inputs = [_concatenate(inputs)]
+        for i, a in enumerate(inputs): yield a, own[1]*(i == 0)
 
 # %% ../nbs/11_training.ipynb #9ed8b83b
-def _joined(asked): # several questions of one shape as one
-    if len(asked) == 1: return asked[0]
-    x, ε, t, words, weight = zip(*asked)
-    return *map(torch.cat, (x, ε, t)), {k: torch.cat([w[k] for w in words]) for k in words[0]}, torch.cat(weight)
+def _concatenate(inputs): # batches of one shape as one batch
+    if len(inputs) == 1: return inputs[0]
+    x, ε, t, words, weight = zip(*inputs)
+    words = {k: torch.cat([w[k] for w in words]) for k in words[0]}
+    return *map(torch.cat, (x, ε, t)), words, torch.cat(weight)
 
 # %% ../nbs/11_training.ipynb #2f3115be
 @patch
 @torch.enable_grad() # whatever the caller has set
 def train_step(self:Training)->float: # the loss
     "One training step. `FloatingPointError` naming the paintings if the loss is not a number."
-    start, (total, seen) = time.perf_counter(), torch.zeros(2, 1, device=self.device)
-    full = self.cfg.batch*self.cfg.accumulate
-    parts = list(self.parts(self.step)) # now: reading may draw from the generator that dropout draws from
-    with self.dropout():
-        for (*asked, weight), new in parts:
-            loss = (self.errors(*asked)*weight.to(self.device)).sum()/full
-            self.scaler.scale(loss).backward()
-            total += loss.detach(); seen += new/full
-    if self.world > 1: _all_reduce_mean([total, seen] + [p.grad for p in self.params if p.grad is not None])
-    loss = (total/seen).item() # for each painting; with buckets, a step may have fewer of them
+    start = time.perf_counter()
+    total, seen = self._accumulate_gradients()
+    if self.world > 1:
+        gradients = [p.grad for p in self.params if p.grad is not None]
+        _all_reduce_mean([total, seen] + gradients)
+    loss = (total/seen).item() # per painting; with buckets, a step may have fewer of them
     if not math.isfinite(loss): self.raise_not_finite(loss)
     self.optimizer_step()
     self.step += 1
@@ -308,64 +325,91 @@ def train_step(self:Training)->float: # the loss
     self.running.append(loss)
     return loss
 
+# %% ../nbs/11_training.ipynb #a32d8ddf
+@patch
+def _accumulate_gradients(self:Training)->tuple: # loss and paintings, as shares of a full step
+    "The backward passes of a step."
+    total, seen = torch.zeros(2, 1, device=self.device)
+    full = self.cfg.batch*self.cfg.accumulate
+    # all inputs first: reading may draw from the generator that dropout draws from
+    batches = list(self.micro_batches(self.step))
+    with self.dropout():
+        for (*inputs, weight), new in batches:
+            loss = (self.sample_losses(*inputs)*weight.to(self.device)).sum()/full
+            self.scaler.scale(loss).backward()
+            total += loss.detach()
+            seen += new/full
+    return total, seen
+
 # %% ../nbs/11_training.ipynb #a3678804
 @patch
 def optimizer_step(self:Training):
     "One step of the optimizer, at the learning rate of this step."
-    share, over = _learning_rate(self.cfg, self.step), self.step >= self.cfg.token_share*self.cfg.steps
+    factor = _lr_factor(self.cfg, self.step)
+    token_done = self.step >= self.cfg.token_share*self.cfg.steps # pivotal tuning
     for group in self.opt.param_groups:
-        frozen = over and group['params'][0] is self.changes.word # the pivot
-        group['lr'] = 0. if frozen else group['top']*share
+        frozen = token_done and group['params'][0] is self.trainable.embedding
+        group['lr'] = 0. if frozen else group['initial_lr']*factor
     self.scaler.unscale_(self.opt)
     if self.cfg.clip: torch.nn.utils.clip_grad_norm_(self.params, self.cfg.clip)
-    self.scaler.step(self.opt); self.scaler.update(); self.opt.zero_grad()
+    self.scaler.step(self.opt)
+    self.scaler.update()
+    self.opt.zero_grad()
 
 # %% ../nbs/11_training.ipynb #41759614
 @patch
 @contextmanager
 def dropout(self:Training):
     "Dropout for the block, seeded by the step; it is off everywhere else."
-    if not self.cfg.dropout: yield; return
+    if not self.cfg.dropout:
+        yield
+        return
     with torch.random.fork_rng([self.device] if self.device.type == 'cuda' else []):
-        torch.manual_seed(_generator_for(self.cfg.seed, 'dropout', self.step, self.rank).initial_seed())
-        self.changes.learning(True)
+        g = _generator_for(self.cfg.seed, 'dropout', self.step, self.rank)
+        torch.manual_seed(g.initial_seed())
+        self.trainable.train()
         try: yield
-        finally: self.changes.learning(False)
+        finally: self.trainable.train(False)
 
 # %% ../nbs/11_training.ipynb #401f31c8
 @patch
 def raise_not_finite(self:Training, loss):
     "`FloatingPointError` that names the step and its paintings."
-    which = [(i, k) for i, s in enumerate(self.sources)
-             for k in (range(self.cfg.accumulate) if _has_buckets(s) else [None])]
-    keys = ', '.join(r['key'] for i, k in which for r in self.batch(self.step, i, k)['rows'])
-    raise FloatingPointError(f"the loss of step {self.step} is {loss}: try a smaller lr than {self.cfg.lr}, "
-                             f"and look at its paintings, {keys}")
+    batches = [(i, k) for i, s in enumerate(self.sources)
+               for k in (range(self.cfg.accumulate) if _has_buckets(s) else [None])]
+    keys = ', '.join(r['key'] for i, k in batches for r in self.batch(self.step, i, k)['rows'])
+    raise FloatingPointError(f"the loss of step {self.step} is {loss}: try a smaller lr than "
+                             f"{self.cfg.lr}, and look at its paintings, {keys}")
 
 # %% ../nbs/11_training.ipynb #819a4904
 @patch
 def make_validation_set(self:Training, val, n:int=32, most:int=512,
                        )->list: # (latents, noise, timesteps, text states) for each shape
     "Fixed noise and timesteps for the held-out paintings, several for each if they are few."
+    # the name is part of the seed: with another one, old and new runs could not be compared
     g, vals = _generator_for('exam'), [val] if isinstance(val, dict) else val
-    have = [len(v['rows']) for v in vals]
-    places = torch.arange(min(max(n, sum(have)), most)) % sum(have) # among the paintings of all shapes
-    asked = [places[(places >= a) & (places < a + m)] - a for a, m in zip([0, *np.cumsum(have)], have)]
-    xs = [to_latents(v['mean'][i], v['logvar'][i], self.vae) for v, i in zip(vals, asked)]
+    sizes = [len(v['rows']) for v in vals]
+    places = torch.arange(min(max(n, sum(sizes)), most)) % sum(sizes) # of all shapes
+    starts = [0, *np.cumsum(sizes)]
+    chosen = [places[(places >= a) & (places < a + m)] - a for a, m in zip(starts, sizes)]
+    xs = [to_latents(v['mean'][i], v['logvar'][i], self.vae) for v, i in zip(vals, chosen)]
     εs = [torch.randn(x.shape, generator=g) for x in xs]
     ts = _sample_timesteps(len(places), len(self.schedule), g).split([len(x) for x in xs])
-    words = [{k: w[i] for k, w in self.texts(v).items()} for v, i in zip(vals, asked)]
-    return [q for q in zip(xs, εs, ts, words) if len(q[0])]
+    words = [{k: w[i] for k, w in self.text_inputs(v).items()} for v, i in zip(vals, chosen)]
+    return [inputs for inputs in zip(xs, εs, ts, words) if len(inputs[0])]
 
 # %% ../nbs/11_training.ipynb #ec8a7750
 @patch
 @torch.no_grad()
 def validate(self:Training)->float: # the loss
     "Mean loss on the held-out paintings, with fixed noise and timesteps."
-    def part(q, p): return *(a[p] for a in q[:3]), {k: w[p] for k, w in q[3].items()}
-    n = self.cfg.batch
-    wrong = [self.errors(*part(q, slice(i, i + n))) for q in self.valid_set for i in range(0, len(q[0]), n)]
-    return torch.cat(wrong).mean().item()
+    losses, n = [], self.cfg.batch
+    for x, ε, t, words in self.valid_set:
+        for i in range(0, len(x), n):
+            part = slice(i, i + n)
+            some = {k: w[part] for k, w in words.items()}
+            losses.append(self.sample_losses(x[part], ε[part], t[part], some))
+    return torch.cat(losses).mean().item()
 
 # %% ../nbs/11_training.ipynb #c1a0e002
 def _loss_rows(history): # rows of history.json, those of earlier versions too
@@ -375,11 +419,13 @@ def _loss_rows(history): # rows of history.json, those of earlier versions too
 # %% ../nbs/11_training.ipynb #b4d627d7
 @patch
 def log_validation(self:Training)->float: # the validation loss; None without held-out paintings
-    "Add a row to the history; keep the LoRA if its validation loss is the lowest so far, or if there is none."
+    "Add a row to the history; keep the LoRA if its validation loss is the lowest, or there is none."
     loss = self.validate() if self.valid_set else None
-    if loss is None or loss < self.best[0]: self.best = loss, self.step, [p.detach().clone() for p in self.params]
-    train = sum(self.running)/len(self.running) if self.running else None # of these steps only
-    self.history.append({'step': self.step, 'loss': train, 'valid_loss': loss, 'lr': self.rate()})
+    if loss is None or loss < self.best[0]:
+        self.best = loss, self.step, [p.detach().clone() for p in self.params]
+    train = sum(self.running)/len(self.running) if self.running else None # since the last row
+    row = {'step': self.step, 'loss': train, 'valid_loss': loss, 'lr': self.rate()}
+    self.history.append(row)
     self.running = []
     return loss
 
@@ -403,366 +449,462 @@ def state_dict(self:Training)->dict:
 def load_state_dict(self:Training, s:dict):
     "Continue from a `state_dict`, also from one of an earlier version."
     for p, q in zip(self.params, s['params'], strict=True): p.data.copy_(q)
-    self.opt.load_state_dict(s['opt']); self.scaler.load_state_dict(s['scaler'])
+    for group in s['opt']['param_groups']: # earlier versions called it 'top'
+        if 'top' in group: group['initial_lr'] = group.pop('top')
+    self.opt.load_state_dict(s['opt'])
+    self.scaler.load_state_dict(s['scaler'])
     self.step, self.best = s['step'], tuple(s['best'])
     self.history, self.running = _loss_rows(s['history']), s['running']
     self.seconds = s.get('seconds', self.seconds) # earlier versions kept it here
 
 # %% ../nbs/11_training.ipynb #788d9451
-class _Attend(torch.autograd.Function): # what a fused attention keeps: queries, keys, values, its answer
+class _FusedAttention(torch.autograd.Function): # saves what fused attention saves
     @staticmethod
-    def forward(ctx, q, k, v): out = q*1; ctx.save_for_backward(q, k, v, out); return out
+    def forward(ctx, q, k, v):
+        out = q*1
+        ctx.save_for_backward(q, k, v, out)
+        return out
+
     @staticmethod
     def backward(ctx, g): return g, g, g
 
 # %% ../nbs/11_training.ipynb #7421d624
 class _SavedTensors:
-    "Adds up what autograd keeps: outside of the blocks that checkpointing computes again, and in each of them."
-    def __init__(self, twin):
-        self.seen, self.outside, self.inside = {p.untyped_storage()._cdata for p in twin.parameters()}, 0, [0]
-        self.hold, self.deep, self.inputs = [], False, 0
-        units = [m for m in twin.modules() if type(m).__name__ in ('ResnetBlock2D', 'BasicTransformerBlock')]
-        for u in units: u.register_forward_pre_hook(self.enter); u.register_forward_hook(self.leave)
+    "Bytes that autograd saves: outside of the blocks that checkpointing recomputes, and in each."
+    def __init__(self, model):
+        self.seen = {p.untyped_storage()._cdata for p in model.parameters()}
+        self.outside, self.inside, self.inputs = 0, [0], 0
+        self.alive, self.in_block = [], False
+        for m in model.modules():
+            if type(m).__name__ not in ('ResnetBlock2D', 'BasicTransformerBlock'): continue
+            m.register_forward_pre_hook(self.enter)
+            m.register_forward_hook(self.leave)
 
-    def enter(self, unit, args): self.deep = True; self.inside.append(0); self.inputs += args[0].nbytes
-    def leave(self, unit, args, out): self.deep = False
+    def enter(self, block, args):
+        self.in_block = True
+        self.inside.append(0)
+        self.inputs += args[0].nbytes
+
+    def leave(self, block, args, out): self.in_block = False
 
     def __call__(self, t): # a hook for saved tensors
-        s = t.untyped_storage(); self.hold.append(t) # or another tensor would get its address
+        s = t.untyped_storage()
+        self.alive.append(t) # or another tensor would get its address
         if s._cdata not in self.seen:
             self.seen.add(s._cdata)
-            if self.deep: self.inside[-1] += s.nbytes()
+            if self.in_block: self.inside[-1] += s.nbytes()
             else: self.outside += s.nbytes()
         return t
 
 # %% ../nbs/11_training.ipynb #4dcd1e9f
-def _activation_bytes(unet,                # of the base
-               cfg:TrainConfig,     # what was chosen
-               dtype=torch.float32, # what it computes in
-               tokens:int=77,       # of a caption
-               side:int=None,       # of the latents; default: what the base was trained on
-              )->tuple: # all of it, and with checkpointing
+def _activation_bytes(unet, cfg:TrainConfig,
+                      dtype=torch.float32, # of the computation
+                      tokens:int=77,       # of a caption
+                      side:int=None,       # of the latents; default: the base's own
+                     )->tuple: # in all, and with checkpointing
     "What one batch leaves for the backward pass."
-    c, fused = unet.config, lambda q, k, v, *a, **kw: _Attend.apply(q, k, v)
+    fused = lambda q, k, v, *a, **kw: _FusedAttention.apply(q, k, v)
     with torch.device('meta'):
-        twin = type(unet).from_config(c)
-        torch.nn.Module.to(twin.requires_grad_(False), dtype)
-        if _small(unet): twin.set_attn_processor(_plain_attention()); fused = F.scaled_dot_product_attention
-        changes = [_TrainableLayer(m, cfg.rank) for n, m in twin.named_modules()
-                   if n in set(target_modules(unet, cfg.targets))]
-        for x in changes: x.down.data, x.up.data = x.down.data.to(dtype), x.up.data.to(dtype)
-        n, side = cfg.batch*(2 if cfg.prior else 1), side or c.sample_size
-        made = lambda *s: torch.empty(n, *s, dtype=dtype)
-        more = {'text_embeds': made(c.projection_class_embeddings_input_dim - 6*c.addition_time_embed_dim),
-                'time_ids': made(6)} if c.addition_embed_type == 'text_time' else {}
-        kept = _SavedTensors(twin); kept.seen |= {p.untyped_storage()._cdata for x in changes for p in (x.down, x.up)}
+        model, saved = _meta_unet(unet, cfg, dtype)
+        if _is_small_on_cpu(unet):
+            model.set_attn_processor(_plain_attention())
+            fused = F.scaled_dot_product_attention
+        args, kwargs = _meta_inputs(unet.config, cfg, dtype, tokens, side)
         before, F.scaled_dot_product_attention = F.scaled_dot_product_attention, fused
         try:
-            with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(kept, lambda t: t):
-                twin(made(c.in_channels, side, side), torch.zeros(n), made(tokens, c.cross_attention_dim),
-                     added_cond_kwargs=more)
+            with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(saved, lambda t: t):
+                model(*args, **kwargs)
         finally: F.scaled_dot_product_attention = before
-    return kept.outside + sum(kept.inside), kept.outside + kept.inputs + max(kept.inside)
+    return saved.outside + sum(saved.inside), saved.outside + saved.inputs + max(saved.inside)
+
+# %% ../nbs/11_training.ipynb #62f00f03
+def _meta_unet(unet, cfg, dtype): # and its `_SavedTensors`
+    "A UNet of the same shape with a LoRA in it, on the current device."
+    model = type(unet).from_config(unet.config)
+    torch.nn.Module.to(model.requires_grad_(False), dtype)
+    names = set(target_modules(unet, cfg.targets))
+    added = [_TrainableLayer(m, cfg.rank) for n, m in model.named_modules() if n in names]
+    for x in added: x.down.data, x.up.data = x.down.data.to(dtype), x.up.data.to(dtype)
+    saved = _SavedTensors(model)
+    saved.seen |= {p.untyped_storage()._cdata for x in added for p in (x.down, x.up)}
+    return model, saved
+
+# %% ../nbs/11_training.ipynb #41f94500
+def _meta_inputs(config, cfg, dtype, tokens, side): # arguments of the UNet
+    "Latents, timesteps and text states of a batch, on the current device."
+    n, side = cfg.batch*(2 if cfg.prior else 1), side or config.sample_size
+    made = lambda *shape: torch.empty(n, *shape, dtype=dtype)
+    more = {}
+    if config.addition_embed_type == 'text_time': # SDXL
+        pooled = config.projection_class_embeddings_input_dim - 6*config.addition_time_embed_dim
+        more = {'text_embeds': made(pooled), 'time_ids': made(6)}
+    args = (made(config.in_channels, side, side), torch.zeros(n),
+            made(tokens, config.cross_attention_dim))
+    return args, {'added_cond_kwargs': more}
 
 # %% ../nbs/11_training.ipynb #e7372778
-def _trained_weights(pipe,            # the base
-                    cfg:TrainConfig, # what was chosen
-                   )->int:
-    "How many numbers a LoRA has."
-    return sum(getattr(cfg, field)*(out + in_) for field, shapes in _shapes(pipe, cfg) for out, in_ in shapes)
+def _trained_weights(pipe, cfg:TrainConfig)->int:
+    "The number of weights of a LoRA."
+    return sum(getattr(cfg, field)*(out + in_)
+               for field, shapes in _layer_shapes(pipe, cfg) for out, in_ in shapes)
 
 # %% ../nbs/11_training.ipynb #879b2c16
-def _shapes(pipe, cfg): # for each model the field with the rank, and its layers as matrices, [out, in·kh·kw]
+def _layer_shapes(pipe, cfg): # yields (field with the rank, [(out, in·kh·kw), …]) for each model
+    "The trained layers as matrices."
     for part, model in _trained_models(pipe, cfg).items():
         field, targets = ('rank', cfg.targets) if part == 'unet' else ('text_rank', 'text')
         names = set(target_modules(model, targets))
         yield field, [m.weight.flatten(1).shape for n, m in model.named_modules() if n in names]
 
 # %% ../nbs/11_training.ipynb #09b2d1e2
-def estimate_memory(pipe,            # the base
-             cfg:TrainConfig, # what was chosen
-             size:int=None,   # pixels a side; default: what the base was trained on
-            )->dict: # part -> bytes; and 'advice', the changes that would save most
-    "The memory that a training will take at its peak."
-    dtype = _compute_dtype(pipe, cfg)
-    models = [m for k in ('unet', 'vae', 'text_encoder', 'text_encoder_2') if (m := getattr(pipe, k, None))]
-    weights = sum(p.numel()*p.element_size() for m in models for p in m.parameters())
-    trained = _trained_weights(pipe, cfg)
-    side = size and size//pipe.vae_scale_factor
-    whole, less = _activation_bytes(pipe.unet, cfg, dtype, pipe.tokenizer.model_max_length, side)
-    kept, optimizer = (less if cfg.checkpointing else whole), _BYTES[cfg.optimizer]
-    save = {'checkpointing=True': kept - less, "optimizer='adamw8bit'": trained*(optimizer - 2),
+def estimate_memory(pipe:'DiffusionPipeline', # the base
+                    cfg:TrainConfig,
+                    size:int=None, # pixels a side; default: the base's own
+                   )->dict: # part -> bytes; and 'advice': the settings that would save most
+    "Peak memory of a training, in bytes by category."
+    dtype, trained = _compute_dtype(pipe, cfg), _trained_weights(pipe, cfg)
+    models = [getattr(pipe, k, None) for k in ('unet', 'vae', 'text_encoder', 'text_encoder_2')]
+    weights = sum(p.numel()*p.element_size() for m in models if m for p in m.parameters())
+    tokens, side = pipe.tokenizer.model_max_length, size and size//pipe.vae_scale_factor
+    full, checkpointed = _activation_bytes(pipe.unet, cfg, dtype, tokens, side)
+    kept = checkpointed if cfg.checkpointing else full
+    return {'weights': weights,
+            'LoRA and optimizer': trained*(12 + _OPTIMIZER_BYTES[cfg.optimizer]),
+            'activations': kept, 'advice': _savings(cfg, trained, kept, kept - checkpointed)}
+
+# %% ../nbs/11_training.ipynb #b245c381
+def _savings(cfg, trained, kept, by_checkpointing)->list: # (setting, bytes), at most two
+    "The settings that would save most memory."
+    optimizer = _OPTIMIZER_BYTES[cfg.optimizer]
+    save = {'checkpointing=True': by_checkpointing,
+            "optimizer='adamw8bit'": trained*(optimizer - 2),
             f'batch={cfg.batch//2}, accumulate={cfg.accumulate*2}': kept//2*(cfg.batch > 1),
             f'rank={cfg.rank//2}': trained*(12 + optimizer)//2*(cfg.rank > 1)}
-    return {'weights': weights, 'LoRA and optimizer': trained*(12 + optimizer), 'activations': kept,
-            'advice': sorted(((k, n) for k, n in save.items() if n > 0), key=lambda x: -x[1])[:2]}
+    return sorted(((k, n) for k, n in save.items() if n > 0), key=lambda x: -x[1])[:2]
 
 # %% ../nbs/11_training.ipynb #2e3c9cb2
-def _memory_sentence(sizes:dict, # from `estimate_memory`
-        )->str:
-    "An estimate in a sentence."
+def _format_memory(sizes:dict)->str: # from `estimate_memory`
+    "An estimate as a sentence."
     mb = lambda n: f'{n/1e6:,.0f} MB' if n < 1e9 else f'{n/1e9:.1f} GB'
     parts = {k: n for k, n in sizes.items() if k != 'advice'}
+    listed = ', '.join(f'{k} {mb(n)}' for k, n in parts.items())
     less = ', '.join(f'{k} (-{mb(n)})' for k, n in sizes['advice'])
-    return (f"about {mb(sum(parts.values()))} of memory: {', '.join(f'{k} {mb(n)}' for k, n in parts.items())}"
-            + (f'; less with {less}' if less else ''))
+    text = f"about {mb(sum(parts.values()))} of memory: {listed}"
+    return f'{text}; less with {less}' if less else text
 
 # %% ../nbs/11_training.ipynb #7058c3be
-def _check_before_training(shards:Shards, pipe, cfg:TrainConfig, out)->TrainConfig: # with its steps counted
-    "Refuse whatever would go wrong later."
-    _check_config(cfg); shards.check(pipe); _compute_dtype(pipe, cfg)
-    _check_ranks(pipe, cfg); _check_words(pipe, cfg)
-    counts = shards.index['counts'].get('train', {})
-    n = sum(k for s, k in counts.items() if cfg.style in ('', s) and (s != cfg.prior or not cfg.prior))
-    if not n: raise ValueError(f"no 'train' paintings of {cfg.style or 'any style'} in '{shards.folder}': "
-                               f"it has {', '.join(f'{k} of {s}' for s, k in counts.items()) or 'none at all'}")
-    known = Counter() # in all splits
-    for of_split in shards.index['counts'].values(): known.update(of_split)
-    _refuse_few({s: known[s] for s in _learned(shards, cfg) if known[s]})
-    if cfg.prior and not counts.get(cfg.prior):
-        raise ValueError(f"prior '{cfg.prior}' has no paintings in '{shards.folder}': take {', '.join(counts)}")
-    if cfg.epochs: cfg = replace(cfg, steps=math.ceil(cfg.epochs*_steps_of_epoch(shards, cfg, pipe)))
+def _check_before_training(shards, pipe, cfg, out)->TrainConfig: # with the number of steps
+    "`ValueError` or `OSError` for what would go wrong later."
+    _check_config(cfg)
+    shards.check(pipe)
+    _compute_dtype(pipe, cfg)
+    _check_ranks(pipe, cfg)
+    _check_words(pipe, cfg)
+    _check_counts(shards, cfg)
+    if cfg.epochs:
+        cfg = replace(cfg, steps=math.ceil(cfg.epochs*_steps_of_epoch(shards, cfg, pipe)))
     _check_disk(pipe, cfg, Path(out))
     return cfg
 
+# %% ../nbs/11_training.ipynb #4cb2f0e0
+def _check_counts(shards, cfg):
+    "`ValueError` if there are no or too few paintings."
+    counts = shards.index['counts'].get('train', {})
+    if not any(counts.get(s) for s in _trained_styles(shards, cfg)):
+        found = ', '.join(f'{k} of {s}' for s, k in counts.items()) or 'none at all'
+        raise ValueError(f"no 'train' paintings of {cfg.style or 'any style'} in "
+                         f"'{shards.folder}': it has {found}")
+    total = Counter() # over all splits
+    for of_split in shards.index['counts'].values(): total.update(of_split)
+    _refuse_few({s: total[s] for s in _trained_styles(shards, cfg) if total[s]})
+    if cfg.prior and not counts.get(cfg.prior):
+        raise ValueError(f"prior '{cfg.prior}' has no paintings in '{shards.folder}': "
+                         f"take {', '.join(counts)}")
+
 # %% ../nbs/11_training.ipynb #eefaae93
-def _learned(shards, cfg): # the styles
+def _trained_styles(shards, cfg)->list:
     return [cfg.style] if cfg.style else [s for s in shards.styles if s != cfg.prior]
 
-def _steps_of_epoch(shards, cfg, pipe): # a fraction, mostly
-    sizes, n = _shape_counts(shards, 'train', _learned(shards, cfg)), cfg.batch*_accelerator(pipe.device)[0]
-    return (sizes[0]/n if len(sizes) == 1 else sum(-(-m//n) for m in sizes))/cfg.accumulate
+def _steps_of_epoch(shards, cfg, pipe)->float:
+    sizes = _shape_counts(shards, 'train', _trained_styles(shards, cfg))
+    n = cfg.batch*_world_and_rank(pipe.device)[0]
+    batches = sizes[0]/n if len(sizes) == 1 else sum(-(-m//n) for m in sizes)
+    return batches/cfg.accumulate
 
 # %% ../nbs/11_training.ipynb #f55930ce
 def _check_ranks(pipe, cfg): # a matrix has no more directions than its shorter side
+    "`ValueError` for a rank above that of every layer, a warning above that of half of them."
     mb = 4*_trained_weights(pipe, cfg)/1e6
-    for field, shapes in _shapes(pipe, cfg):
+    for field, shapes in _layer_shapes(pipe, cfg):
         most, rank = sorted(map(min, shapes)), getattr(cfg, field)
         if rank > most[-1]:
-            raise ValueError(f"{field}={rank}: the layers of this base have {most[-1]} directions at most, and the "
-                             f"file would have {mb:,.0f} MB: take 4 to {min(64, most[-1])}")
+            raise ValueError(f"{field}={rank}: the layers of this base have {most[-1]} directions "
+                             f"at most, and the file would have {mb:,.0f} MB: "
+                             f"take 4 to {min(64, most[-1])}")
         if rank > most[len(most)//2]:
             few = sum(m < rank for m in most)
-            warnings.warn(f"{field}={rank} is more than {few} of {len(most)} layers can use, which have {most[0]} "
-                          f"directions and up: the file will have {mb:,.0f} MB, mostly for nothing")
+            warnings.warn(f"{field}={rank} is more than {few} of {len(most)} layers can use, which "
+                          f"have {most[0]} directions and up: the file will have {mb:,.0f} MB, "
+                          "mostly for nothing")
 
 # %% ../nbs/11_training.ipynb #412efc7b
 def _check_words(pipe, cfg):
-    for what, text in (('trigger', cfg.trigger), ('token', cfg.token)):
-        most = pipe.tokenizer.model_max_length
-        if text and (n := _token_counts([text], pipe.tokenizer)[0]) > most:
-            raise ValueError(f"{what} '{text[:40]}…' has {n} tokens, and this base reads {most}: take a shorter one")
+    most = pipe.tokenizer.model_max_length
+    for field, text in (('trigger', cfg.trigger), ('token', cfg.token)):
+        n = _token_counts([text], pipe.tokenizer)[0] if text else 0
+        if n > most:
+            raise ValueError(f"{field} '{text[:40]}…' has {n} tokens, and this base reads {most}: "
+                             "take a shorter one")
 
 # %% ../nbs/11_training.ipynb #3d6ffbc7
 def _check_disk(pipe, cfg, out):
+    _check_writable(out)
+    lora, free = 4*_trained_weights(pipe, cfg), shutil.disk_usage(out).free
+    # two states, while one replaces the other, of four numbers a weight
+    need = lora*(cfg.checkpoints + 1 + 2*4)
+    if free < need:
+        raise OSError(f"'{out}' has {free/1e6:,.0f} MB free, and the checkpoints need "
+                      f"{need/1e6:,.0f} MB: fewer checkpoints than {cfg.checkpoints}, "
+                      f"a rank below {cfg.rank}, or another disk")
+
+def _check_writable(out):
+    probe = out/f'.{os.getpid()}'
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with atomic_path(out/f'.{os.getpid()}') as p: p.touch() # it was renamed, and so can be what follows
-        (out/f'.{os.getpid()}').unlink()
-    except OSError as e: raise PermissionError(f"cannot write to '{out}' ({e.strerror}): take another folder") from e
-    lora, free = 4*_trained_weights(pipe, cfg), shutil.disk_usage(out).free
-    need = lora*(cfg.checkpoints + 1 + 2*4) # two states, while one replaces the other, of four numbers a weight
-    if free < need: raise OSError(f"'{out}' has {free/1e6:,.0f} MB free, and the checkpoints need {need/1e6:,.0f} MB: "
-                                  f"fewer checkpoints than {cfg.checkpoints}, a rank below {cfg.rank}, or another disk")
+        with atomic_path(probe) as p: p.touch() # writes and renames, as the training will
+        probe.unlink()
+    except OSError as e:
+        raise PermissionError(f"cannot write to '{out}' ({e.strerror}): take another folder") from e
 
 # %% ../nbs/11_training.ipynb #41b2997c
 def train_lora(shards:Shards, # of this base
-               pipe, # the base, from `load_base`; put back afterwards as it was
+               pipe:'DiffusionPipeline', # the base, from `load_base`; unchanged afterwards
                cfg:TrainConfig=TrainConfig(), # e.g. replace(PRESETS['tiny_cpu'], style='pop_art')
                out='runs/lora', # folder for lora.safetensors, history.json and what resuming needs
-               watch:list=None, # of `Callback`es; None: TensorBoard, where it is installed
-              )->Lora: # the one with the smallest loss on the paintings held back
-    "Learn a style or a subject. Interrupted or killed, it goes on where it was; finished, the result is read."
+               callbacks:list=None, # of `Callback`s; None: TensorBoard, where it is installed
+              )->Lora: # the one with the lowest validation loss
+    "Train a LoRA on a style or a subject; an interrupted or killed run resumes exactly."
     cfg = _check_before_training(shards, pipe, cfg, out)
-    with _folder_lock(out, f"-{_accelerator(pipe.device)[1] or ''}"): return _trained(shards, pipe, cfg, out, watch)
+    with _folder_lock(out, f"-{_world_and_rank(pipe.device)[1] or ''}"):
+        return _train(shards, pipe, cfg, out, callbacks)
 
 # %% ../nbs/11_training.ipynb #08c7ef1e
-def _trained(shards, pipe, cfg, out, watch):
-    train, val, prior = _paintings(shards, cfg)
-    run = _run(out, cfg, shards, *_accelerator(pipe.device))
+def _train(shards, pipe, cfg, out, callbacks)->Lora:
+    world, rank = _world_and_rank(pipe.device)
+    train, val, prior = _load_paintings(shards, cfg)
+    run = _open_run(out, cfg, shards, world, rank)
     if (run/'lora.safetensors').exists(): return load_lora(run/'lora.safetensors')
     sizes = estimate_memory(pipe, cfg, shards.index['size'])
-    if _accelerator(pipe.device)[1] == 0: print(_memory_sentence(sizes))
-    with _injected(pipe, cfg) as changes, _explained(sizes, run):
-        training = Training(pipe, cfg, changes, train, val, shards.empty, prior)
-        training.seconds = run.info.get('seconds', 0.)
-        if (run/'state.pt').exists(): training.load_state_dict(_load(run/'state.pt', training.device))
-        done = _go(training, run, _default_watch() if watch is None else watch)
-        for p, best in zip(changes.params, training.best[2]): p.data.copy_(best)
-        lora = changes.lora(name=cfg.style, metadata=_metadata(training, shards, run))
-    if done and training.rank == 0:
-        _note(training, run)
-        save_lora(lora, run/'lora.safetensors'); (run/'state.pt').unlink(missing_ok=True)
+    if rank == 0: print(_format_memory(sizes))
+    with _injected(pipe, cfg) as trainable, _explain_errors(sizes, run):
+        training = Training(pipe, cfg, trainable, train, val, shards.empty, prior)
+        _resume(training, run)
+        done = _training_loop(training, run, _default_callbacks() if callbacks is None else callbacks)
+        for p, best in zip(trainable.params, training.best[2]): p.data.copy_(best)
+        lora = trainable.to_lora(name=cfg.style, metadata=_metadata(training, shards, run))
+    if done and rank == 0: _finish(training, run, lora)
     return lora
 
+# %% ../nbs/11_training.ipynb #576397f5
+def _resume(training, run):
+    "From the run's last state, if there is one."
+    training.seconds, file = run.info.get('seconds', 0.), run/'state.pt'
+    if file.exists():
+        training.load_state_dict(torch.load(file, map_location=training.device, weights_only=True))
+
+def _finish(training, run, lora):
+    _write_record(training, run)
+    save_lora(lora, run/'lora.safetensors')
+    (run/'state.pt').unlink(missing_ok=True)
+
 # %% ../nbs/11_training.ipynb #b763b3be
-def _paintings(shards, cfg): # to learn from, held back, of the class; None where there are none
-    styles, held = _learned(shards, cfg), shards.index['counts'].get('val', {})
-    load = lambda split, s: _StreamedSplit(shards, split, s) if cfg.stream else _read_split(shards, split, s)
+def _load_paintings(shards, cfg)->tuple: # training, held-out, class pictures; None where none
+    def load(split, s):
+        return _StreamedSplit(shards, split, s) if cfg.stream else _read_split(shards, split, s)
+    styles, held_out = _trained_styles(shards, cfg), shards.index['counts'].get('val', {})
     train, prior = load('train', styles), load('train', cfg.prior) if cfg.prior else None
-    if cfg.trigger and not cfg.stream: _check_trigger(cfg, [r for part in _parts(train) for r in part['rows']])
-    val = load('val', styles) if any(held.get(s) for s in styles) else None
-    return train, _first(val, 512) if isinstance(val, _StreamedSplit) else val, prior
+    if cfg.trigger and not cfg.stream: _check_trigger(cfg, train)
+    val = load('val', styles) if any(held_out.get(s) for s in styles) else None
+    return train, _first_samples(val, 512) if isinstance(val, _StreamedSplit) else val, prior
 
 # %% ../nbs/11_training.ipynb #e74d93b1
-def _parts(data): return [data] if isinstance(data, dict) else data # one for each shape
-
-def _check_trigger(cfg, rows):
-    if not any(cfg.trigger in r['caption'] for r in rows):
-        raise ValueError(f"trigger '{cfg.trigger}' is in no caption, such as '{rows[0]['caption']}'")
+def _check_trigger(cfg, train): # from `_read_split`
+    parts = [train] if isinstance(train, dict) else train
+    captions = [r['caption'] for part in parts for r in part['rows']]
+    if not any(cfg.trigger in c for c in captions):
+        raise ValueError(f"trigger '{cfg.trigger}' is in no caption, such as '{captions[0]}'")
 
 # %% ../nbs/11_training.ipynb #05b6a04b
-def _first(stream, most): # what `_read_split` gives, of a stream's first paintings
+def _first_samples(stream, most): # what `_read_split` gives, of a stream's first paintings
     if not _has_buckets(stream): return stream.batch(0, min(len(stream), most), 0)
-    return [_collate(p) for p in _shape_key(islice(stream.epoch(0, 0), most))]
+    return [_collate(p) for p in _group_by_shape(islice(stream.epoch(0, 0), most))]
 
-def _run(out, cfg, shards, world, rank):
-    asked = {**asdict(cfg), 'base': shards.index['base'], 'collection': shards.index['collection']}
-    if world > 1: asked['processes'] = world # another number would be another batch
+def _open_run(out, cfg, shards, world, rank):
+    inputs = {**asdict(cfg), 'base': shards.index['base'], 'collection': shards.index['collection']}
+    if world > 1: inputs['processes'] = world # another number would be another batch
     if rank: torch.distributed.barrier() # the first process makes the folder
-    run = Run(out, asked, cfg.seed)
+    run = Run(out, inputs, cfg.seed)
     if world > 1 and rank == 0: torch.distributed.barrier()
     return run
 
 # %% ../nbs/11_training.ipynb #2228cb4d
-def _load(file, device): return torch.load(file, map_location=device, weights_only=True)
-
-def _save(training, run):
+def _save_state(training, run):
     if training.rank: return
-    with atomic_path(run/'state.pt') as p, open(p, 'wb') as f: torch.save(training.state_dict(), f) # given a path, it
-    _note(training, run)                                                    # would write that into the file, too
+    # an open file: given a path, torch would write the path's name into the file, too
+    with atomic_path(run/'state.pt') as p, open(p, 'wb') as f: torch.save(training.state_dict(), f)
+    _write_record(training, run)
 
 # %% ../nbs/11_training.ipynb #43ad7e29
-def _note(training, run): # how it went; how long it took stands in the run's record, and nowhere else
+def _write_record(training, run): # the duration is in run.json only: other files can be compared
     write_json(run/'history.json', training.history)
     write_json(run/'run.json', {**run.info, 'seconds': round(training.seconds, 1)})
 
-def _metadata(training, shards, run): # str -> str, for the LoRA's file
-    c, rows = training.cfg, training.sources[0].batch(0, 1, training.cfg.seed)['rows'] # any of them
-    counts = {s: n for s, n in shards.index['counts']['train'].items() if c.style in ('', s) or s == c.prior}
-    made = {'base': shards.index['base']['fingerprint'], 'base_name': shards.index['base']['name'],
-            'config': json.dumps(asdict(c)), 'trigger': c.trigger or c.token, 'caption': rows[0]['caption'],
-            'collection': f"{shards.index['collection']}: {len(training.sources[0])} paintings",
+# %% ../nbs/11_training.ipynb #9d08c971
+def _metadata(training, shards, run)->dict: # str -> str, for the LoRA's file
+    c, index = training.cfg, shards.index
+    rows = training.sources[0].batch(0, 1, c.seed)['rows'] # any of them
+    counts = {s: n for s, n in index['counts']['train'].items() if c.style in ('', s) or s == c.prior}
+    made = {'base': index['base']['fingerprint'], 'base_name': index['base']['name'],
+            'config': json.dumps(asdict(c)), 'trigger': c.trigger or c.token,
+            'caption': rows[0]['caption'],
+            'collection': f"{index['collection']}: {len(training.sources[0])} paintings",
             'counts': json.dumps(counts, sort_keys=True),
             'step': str(training.best[1]), 'commit': run.info.get('git_commit') or ''}
     return {f'loramix_{k}': v for k, v in made.items() if v}
 
 # %% ../nbs/11_training.ipynb #ba3b3793
-def _go(training, run, watch): # True when all steps are done, False when interrupted
-    c = training.cfg
-    bar, keep = progress(range(c.steps), f'learning {c.style.replace("_", " ") or "all styles"}'), _keep_every(training)
+def _training_loop(training, run, callbacks): # True when all steps are done, False when interrupted
+    c, interval = training.cfg, _checkpoint_interval(training)
+    bar = progress(range(c.steps), f'training {c.style.replace("_", " ") or "all styles"}')
     try:
         bar.update(training.step)
         if not training.history: training.log_validation()
         while training.step < c.steps and not training.out_of_patience():
-            bar.set_postfix(loss=f'{training.train_step():.4f}', valid_loss=training.history[-1]['valid_loss'],
-                            rate=f'{c.batch*c.accumulate*training.world*training.step/training.seconds:.0f}/s',
-                            refresh=False)
+            loss = training.train_step()
+            bar.set_postfix(_bar_values(training, loss), refresh=False)
             bar.update()
-            _after(training, run, watch, keep)
+            _after_step(training, run, callbacks, interval)
         return True
     except KeyboardInterrupt:
-        _save(training, run)
+        _save_state(training, run)
         print(f'interrupted after step {training.step} of {c.steps}: saved; the same call goes on')
         return False
     finally:
         bar.close()
-        for w in watch: w.close()
+        for callback in callbacks: callback.close()
+
+# %% ../nbs/11_training.ipynb #29e4d799
+def _bar_values(training, loss)->dict:
+    "loss, valid_loss (where there is one) and speed, for the progress bar."
+    c, valid = training.cfg, training.history[-1]['valid_loss']
+    speed = c.batch*c.accumulate*training.world*training.step/training.seconds
+    values = {'loss': f'{loss:.4f}'}
+    if valid is not None: values['valid_loss'] = f'{valid:.4f}'
+    return {**values, 'speed': f'{speed:.0f} img/s'}
 
 # %% ../nbs/11_training.ipynb #c9aec0cf
-def _after(training, run, watch, keep): # what is due after a step
+def _after_step(training, run, callbacks, interval):
+    "Validation, checkpoint, callbacks and state, where they are due."
     c, step, last = training.cfg, training.step, training.step == training.cfg.steps
     if step % c.val_every == 0 or last: training.log_validation()
-    if c.checkpoints and step % keep == 0: _keep(training, run)
-    for w in watch:
-        if step % (w.every or c.val_every) == 0 or last: w(training, run)
-    if step % c.save_every == 0 or last: _save(training, run)
+    if c.checkpoints and step % interval == 0: _save_checkpoint(training, run)
+    for callback in callbacks:
+        if step % (callback.every or c.val_every) == 0 or last: callback(training, run)
+    if step % c.save_every == 0 or last: _save_state(training, run)
 
 # %% ../nbs/11_training.ipynb #16bf8ee5
-def _keep_every(training): # steps of an epoch, or more where that would be too many files
+def _checkpoint_interval(training): # steps of an epoch, or more where that would be too many files
     c, paintings = training.cfg, training.sources[0]
     n = c.batch*training.world
     epoch = (paintings.batches(n) if _has_buckets(paintings) else len(paintings)/n)/c.accumulate
     return max(math.ceil(epoch), math.ceil(c.steps/(c.checkpoints or 1)))
 
 # %% ../nbs/11_training.ipynb #257a7d9f
-def _keep(training, run): # a LoRA to choose from
-    if training.rank == 0: save_lora(training.changes.lora(), run/'checkpoints'/f'{training.step:06d}.safetensors')
+def _save_checkpoint(training, run):
+    if training.rank: return
+    file = run/'checkpoints'/f'{training.step:06d}.safetensors'
+    save_lora(training.trainable.to_lora(), file)
 
 @contextmanager
-def _explained(sizes, run): # errors with what the caller needs to know
+def _explain_errors(sizes, run):
+    "Errors with the last good checkpoint, or the settings that save memory."
     try: yield
     except FloatingPointError as e:
-        good = [run/'state.pt']*(run/'state.pt').exists() + sorted((run/'checkpoints').glob('*.safetensors'))
-        raise FloatingPointError(f"{e}; the last good checkpoint is {good[-1] if good else 'the base itself'}") from e
+        good = [run/'state.pt']*(run/'state.pt').exists()
+        good += sorted((run/'checkpoints').glob('*.safetensors'))
+        last = good[-1] if good else 'the base itself'
+        raise FloatingPointError(f"{e}; the last good checkpoint is {last}") from e
     except (torch.OutOfMemoryError, RuntimeError) as e:
         if not isinstance(e, torch.OutOfMemoryError) and 'allocate memory' not in str(e): raise
-        help = ' and '.join(k for k, _ in sizes['advice'])
-        raise torch.OutOfMemoryError(f"this takes {_memory_sentence(sizes)}, and there is not so much: "
-                                     f"try {help}, in another folder") from e
+        settings = ' and '.join(k for k, _ in sizes['advice'])
+        raise torch.OutOfMemoryError(f"this takes {_format_memory(sizes)}, and there is not so "
+                                     f"much: try {settings}, in another folder") from e
 
 # %% ../nbs/11_training.ipynb #fb4cafdf
 class Callback:
-    "Something that is called while training goes."
+    "Base class of what is called during a training."
     every = None # steps; None: at every validation
     def __call__(self, training:Training, run:Run): pass
     def close(self): pass
 
 # %% ../nbs/11_training.ipynb #d1e68c1e
-def preview(pipe, prompts:list, seeds:list=None, # one for each prompt; default 0, 1, 2 …
+def preview(pipe:'DiffusionPipeline', # as it is, with whatever LoRA is applied
+            prompts:list,
+            seeds:list=None, # one for each prompt; default 0, 1, 2 …
             steps:int=20, guidance:float=4., # of the sampler
            )->list: # uint8 [H,W,3] each
-    "Prompts painted by a pipeline as it is now, eight at a time."
+    "Paint prompts with a pipeline as it is, eight at a time."
     seeds, out = list(range(len(prompts)) if seeds is None else seeds), []
     pipe.set_progress_bar_config(disable=True)
     for i in range(0, len(prompts), 8):
-        luck = [generator(s) for s in seeds[i:i + 8]]
-        out += [*pipe(prompts[i:i + 8], generator=luck, num_inference_steps=steps, guidance_scale=guidance,
-                      output_type='np').images]
+        generators = [generator(s) for s in seeds[i:i + 8]]
+        out += [*pipe(prompts[i:i + 8], generator=generators, num_inference_steps=steps,
+                      guidance_scale=guidance, output_type='np').images]
     pipe.set_progress_bar_config(disable=False)
     return [np.rint(p*255).astype(np.uint8) for p in out]
 
 # %% ../nbs/11_training.ipynb #b2402253
-def plot_losses(history:list, # of a training: history.json, read
+def plot_losses(history:list, # rows of history.json
                ): # a matplotlib Figure
-    "Training and validation loss; a dot marks the checkpoint with the lowest validation loss."
+    "Training and validation loss; a dot marks the lowest validation loss."
     import matplotlib.figure
-    fig = matplotlib.figure.Figure(figsize=(6, 2.6), layout='constrained')
+    fig = matplotlib.figure.Figure(figsize=(7, 2.6), layout='constrained')
     _draw_losses(fig.subplots(), history)
     return fig
 
 # %% ../nbs/11_training.ipynb #1e658f74
-def _draw_losses(ax,           # of a figure
-                history:list, # of a training
-               ):
-    "The curves, on axes of a figure."
+def _draw_losses(ax, history:list):
+    "The curves, on axes of a figure, with the legend beside them."
     for key, text in (('loss', 'training loss'), ('valid_loss', 'validation loss')):
         points = [(h['step'], h[key]) for h in _loss_rows(history) if h[key] is not None]
         if points: ax.plot(*zip(*points), label=text)
     if points: ax.plot(*min(points, key=lambda p: p[1]), 'o', color='C1', label='lowest')
-    ax.set(xlabel='step', ylabel='weighted loss'); ax.legend(frameon=False)
+    ax.set(xlabel='step', ylabel='weighted loss')
+    ax.legend(frameon=False, loc='center left', bbox_to_anchor=(1, .5))
 
 # %% ../nbs/11_training.ipynb #adae3040
 class LossPlot(Callback):
-    "The curve so far, below the cell of a notebook."
-    shown = None
+    "Callback: draw the losses below the cell of a notebook."
+    display = None
     def __call__(self, training, run):
         from IPython.display import display
         fig = plot_losses(training.history)
-        if self.shown: self.shown.update(fig)
-        else: self.shown = display(fig, display_id=True)
+        if self.display: self.display.update(fig)
+        else: self.display = display(fig, display_id=True)
 
 # %% ../nbs/11_training.ipynb #190d5ce3
 class Tracker(Callback):
-    "A tracker that accelerate knows: 'tensorboard' (into log/), 'wandb', 'trackio' …"
+    "Callback: log to a tracker of accelerate: 'tensorboard' (into log/), 'wandb', 'trackio' …"
     def __init__(self, name:str='tensorboard', every:int=None):
         from accelerate import tracking
         if name not in tracking.LOGGER_TYPE_TO_CLASS:
-            raise ValueError(f"no tracker '{name}': accelerate knows {', '.join(tracking.LOGGER_TYPE_TO_CLASS)}")
+            known = ', '.join(tracking.LOGGER_TYPE_TO_CLASS)
+            raise ValueError(f"no tracker '{name}': accelerate knows {known}")
         if name not in [str(t) for t in tracking.get_available_trackers()]:
             raise ImportError(f"tracker '{name}' is not installed: pip install "
                               + ("'loramix-nb[trackers]'" if name == 'tensorboard' else name))
-        self.name, self.kind, self.every, self.tracker = name, tracking.LOGGER_TYPE_TO_CLASS[name], every, None
+        self.name, self.kind = name, tracking.LOGGER_TYPE_TO_CLASS[name]
+        self.every, self.tracker = every, None
 
     def start(self, run):
         from accelerate import PartialState
@@ -775,12 +917,13 @@ class Tracker(Callback):
     def __call__(self, training, run):
         if training.rank: return
         if not self.tracker: self.start(run)
-        h = training.history[-1]
-        self.tracker.log({k: h[k] for k in ('loss', 'valid_loss', 'lr') if h[k] is not None}, step=training.step)
+        row = {k: training.history[-1][k] for k in ('loss', 'valid_loss', 'lr')}
+        self.tracker.log({k: v for k, v in row.items() if v is not None}, step=training.step)
 
     def close(self):
         if self.tracker: self.tracker.finish()
         self.tracker = None
 
 # %% ../nbs/11_training.ipynb #928cb2da
-def _default_watch(): return [Tracker()] if importlib.util.find_spec('tensorboard') else []
+def _default_callbacks():
+    return [Tracker()] if importlib.util.find_spec('tensorboard') else []
