@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 import torch
 from PIL import Image
-from .core import atomic_path
+from .core import atomic_path, figure
 from .painter import contact_sheet
 from .lora import Lora
 from .formats import load_lora
@@ -52,12 +52,11 @@ def pick_best(folder, # of a run of `train_lora`
               steps:int=20, guidance:float=4., # of the sampler
              ): # a matplotlib Figure
     "Plot checkpoints × strengths of a run, below its loss curves."
-    from matplotlib.figure import Figure
     files = sorted((Path(folder)/'checkpoints').glob('*.safetensors'))
     if not files: raise FileNotFoundError(f"no checkpoints in '{folder}': train with checkpoints=20")
     files = _evenly_spaced(files, n)
     heights = [1.9, 1.3*len(strengths)]
-    fig = Figure(figsize=(1 + 1.3*len(files), sum(heights)), layout='constrained')
+    fig = figure(1 + 1.3*len(files), sum(heights))
     top, below = fig.subfigures(2, 1, height_ratios=heights)
     _draw_losses(ax := top.subplots(), json.loads((Path(folder)/'history.json').read_text('utf-8')))
     for f in files: ax.axvline(int(f.stem), lw=.5, color='.6')
