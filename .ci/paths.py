@@ -73,7 +73,7 @@ def prepare(home):
     found = data.Paintings.load(home/"paintings"/"paintings.jsonl")
     shards.precompute(found, pipe, home/"shards")
     config = TrainConfig(style="pop_art", rank=1, steps=1, batch=9, val_every=1, save_every=1)
-    training.train_lora(shards.Shards(home/"shards"), pipe, config, home/"trained", watch=[])
+    training.train_lora(shards.Shards(home/"shards"), pipe, config, home/"trained", callbacks=[])
     classifier.pack_pictures(found, home/"packed", 32)
     shutil.copy(core.asset("eras/pop_art.safetensors"), home/"pop_art.safetensors")
     files = {e: core.asset(f"eras/{e}.safetensors") for e in ERAS}

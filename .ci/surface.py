@@ -16,7 +16,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (.*) \|$", re.M)
 # columns, names that nothing else uses. In the comment the aim, where today is not there yet: the numbers only tighten.
 NAMES, MODULE = 240, 800
 MEDIAN, MOST, LONGEST = 6, 15, 35 # 5, 14, 35
-SHORT, UNUSED = .89, 28 # .95, 0
+SHORT, UNUSED = .95, 8 # .95, 0
 
 
 def modules():

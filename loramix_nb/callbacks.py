@@ -8,7 +8,6 @@ __all__ = ['Previews', 'pick_best', 'write_model_card', 'push_to_hub']
 # %% ../nbs/15_callbacks.ipynb #f5878318
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 import torch
 from PIL import Image
 from .core import atomic_path, figure
@@ -17,7 +16,7 @@ from .lora import Lora
 from .formats import load_lora
 from .trainable import lora_applied
 from .training import Callback, _draw_losses, preview
-if TYPE_CHECKING: from diffusers import DiffusionPipeline
+
 
 # %% ../nbs/15_callbacks.ipynb #5292b60d
 class Previews(Callback):
@@ -44,7 +43,7 @@ def _evenly_spaced(files:list, # in order
 
 # %% ../nbs/15_callbacks.ipynb #0bcd4d78
 def pick_best(folder, # of a run of `train_lora`
-              pipe:'DiffusionPipeline',
+              pipe:object,
               prompt:str,
               strengths=(.5, .75, 1., 1.25), # of the LoRA, a row each
               n:int=6, # checkpoints, a column each
@@ -112,7 +111,7 @@ def _picture_counts(text): # of JSON: style -> pictures
 
 # %% ../nbs/15_callbacks.ipynb #d6f6b975
 def write_model_card(folder, # of a finished run
-                     pipe:'DiffusionPipeline', # its base
+                     pipe:object, # its base
                      prompts:list, # of the sample pictures
                      steps:int=25, guidance:float=4., # of the sampler
                     )->Path: # the card, README.md

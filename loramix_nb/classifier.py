@@ -23,7 +23,7 @@ from torch import nn, Tensor
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .core import (atomic_path, _damage_as_value_error, _dataclass_from, device, figure,
                              generator, progress, read_json, write_json)
-from .painter import (blend, draw_scene, ERAS, paint, PLAIN, random_style,
+from .painter import (draw_scene, ERAS, paint, PLAIN, random_style,
                                 style_distance, vary)
 from .pictures import crop_square
 from .data import Paintings

@@ -8,12 +8,11 @@ __all__ = ['rare_tokens', 'class_pictures', 'subject_paintings']
 # %% ../nbs/14_dreambooth.ipynb #791dc60e
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 from PIL import Image
 from .core import atomic_path, fingerprint, progress, read_json, write_json
 from .data import Paintings
 from .training import preview
-if TYPE_CHECKING: from diffusers import DiffusionPipeline
+
 
 # %% ../nbs/14_dreambooth.ipynb #7527e077
 def rare_tokens(tokenizer, # of the base: `pipe.tokenizer`
@@ -29,7 +28,7 @@ def rare_tokens(tokenizer, # of the base: `pipe.tokenizer`
     return [w for w in words if is_word(w) and is_one_token(w)][:n]
 
 # %% ../nbs/14_dreambooth.ipynb #6e1c2749
-def class_pictures(pipe:'DiffusionPipeline', # the base, before training
+def class_pictures(pipe:object, # the base, before training
                    prompts:list, # of the class, without the identifier: 'a cat', 'a photo of a person'
                    folder, # pictures that are there are kept
                    n:int=100, # 200 in the paper

@@ -13,13 +13,12 @@ from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from io import StringIO
-from typing import TYPE_CHECKING
 import torch, torch.nn.functional as F
 from .core import atomic_path, generator
 from .latents import _token_counts
 from .lora import Factors, Lora
 from .architectures import layers
-if TYPE_CHECKING: from diffusers import DiffusionPipeline
+
 
 # %% ../nbs/12_trainable.ipynb #5c708994
 _ATTENTION = 'to_q', 'to_k', 'to_v', 'to_out.0'
@@ -499,7 +498,7 @@ def _encode_ids(ids:dict, pipe)->dict: # 'text' [B,T,D], and for SDXL 'pooled' [
 
 # %% ../nbs/12_trainable.ipynb #5747a69c
 @contextmanager
-def lora_applied(pipe:'DiffusionPipeline', lora:Lora, strength:float=1.): # yields the pipeline
+def lora_applied(pipe:object, lora:Lora, strength:float=1.): # yields the pipeline
     "A pipeline with a LoRA applied: linear layers, convolutions and text encoders."
     modules, applied = layers(pipe), []
     if strange := [k for k in lora if k not in modules]:
@@ -614,7 +613,7 @@ def _layer_shapes(pipe, cfg): # yields (field with the rank, [(out, in·kh·kw),
         yield field, [m.weight.flatten(1).shape for n, m in model.named_modules() if n in names]
 
 # %% ../nbs/12_trainable.ipynb #09b2d1e2
-def estimate_memory(pipe:'DiffusionPipeline', # the base
+def estimate_memory(pipe:object, # the base
                     cfg:TrainConfig,
                     size:int=None, # pixels a side; default: the base's own
                    )->dict: # part -> bytes; and 'advice': the settings that would save most

@@ -13,7 +13,6 @@ from dataclasses import asdict, replace
 from functools import cached_property, lru_cache
 from itertools import chain, count, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 import numpy as np, torch
 from fastcore.basics import patch
 from .core import atomic_path, figure, _folder_lock, generator, progress, Run, write_json
@@ -27,7 +26,7 @@ from .trainable import (_check_config, _check_disk, _check_ranks, _check_words,
                                   _format_memory, _generator_for, _injected, _lr_factor,
                                   _NoiseSchedule, _OPTIMIZERS, _sample_timesteps, _token_ids,
                                   _TrainableLora, TrainConfig)
-if TYPE_CHECKING: from diffusers import DiffusionPipeline
+
 
 # %% ../nbs/13_training.ipynb #4d549f8b
 class _MemorySplit:
@@ -183,7 +182,7 @@ def _has_buckets(source)->bool: # from `_as_split`
 # %% ../nbs/13_training.ipynb #573efac2
 class Training:
     "The state of one training."
-    def __init__(self, pipe:'DiffusionPipeline', cfg:TrainConfig,
+    def __init__(self, pipe:object, cfg:TrainConfig,
                  trainable:_TrainableLora, # from `_injected`
                  data, # training paintings, as `_read_split` gives them, or a `_StreamedSplit`
                  val:dict, # held-out paintings, as `_read_split` gives them; or None
@@ -498,7 +497,7 @@ def _steps_of_epoch(shards, cfg, pipe)->float:
 
 # %% ../nbs/13_training.ipynb #41b2997c
 def train_lora(shards:Shards, # of this base
-               pipe:'DiffusionPipeline', # the base, from `load_base`; unchanged afterwards
+               pipe:object, # the base, from `load_base`; unchanged afterwards
                cfg:TrainConfig=TrainConfig(), # e.g. replace(PRESETS['tiny_cpu'], style='pop_art')
                out='runs/lora', # folder for lora.safetensors, history.json and what resuming needs
                callbacks:list=None, # of `Callback`s; None: TensorBoard, where it is installed
@@ -668,7 +667,7 @@ class Callback:
     def close(self): pass
 
 # %% ../nbs/13_training.ipynb #d1e68c1e
-def preview(pipe:'DiffusionPipeline', # as it is, with whatever LoRA is applied
+def preview(pipe:object, # as it is, with whatever LoRA is applied
             prompts:list,
             seeds:list=None, # one for each prompt; default 0, 1, 2 …
             steps:int=20, guidance:float=4., # of the sampler

@@ -15,7 +15,6 @@ from io import BytesIO
 from itertools import product
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 import hashlib, json, math, warnings
@@ -29,10 +28,6 @@ from .latents import decode, encode, to_latents
 from .shards import native_size
 from .mixer import current_mixer, mix_into, unmix
 from .sampling import _paint_batch, Sweep
-
-if TYPE_CHECKING:
-    from diffusers import ControlNetModel, DiffusionPipeline
-    from matplotlib.axes import Axes
 
 # %% ../nbs/20_transfer.ipynb #52dc711e
 def _read_photo(source,            # path, 'https://…', Pillow picture, or uint8 [H,W] or [H,W,3|4]
@@ -186,12 +181,12 @@ def _base_family(pipe)->str: # 'tiny', 'sd15' or 'sdxl'
     return known[shape]
 
 # %% ../nbs/20_transfer.ipynb #92ec8189
-def load_ip_adapter(pipe:'DiffusionPipeline', # stays in its UNet until pipe.unload_ip_adapter()
+def load_ip_adapter(pipe:object, # stays in its UNet until pipe.unload_ip_adapter()
                     name:str=None, # 'tiny', 'sd15', 'sdxl', a folder or hub id; None: by the base
                     subfolder:str='', # inside another folder or hub repository
                     file:str='ip-adapter.safetensors', # the same
                     **kw              # for diffusers' `load_ip_adapter`
-                   )->'DiffusionPipeline': # the same pipeline
+                   )->object: # the same pipeline
     "Load an IP-Adapter into a pipeline, in place of one that it has."
     name = name or _base_family(pipe)
     source, subfolder, file = _IP_ADAPTERS.get(name, (name, subfolder, file))
@@ -203,10 +198,10 @@ def load_ip_adapter(pipe:'DiffusionPipeline', # stays in its UNet until pipe.unl
 def _has_ip_adapter(pipe)->bool: return getattr(pipe.unet.config, 'encoder_hid_dim_type', None) == 'ip_image_proj'
 
 # %% ../nbs/20_transfer.ipynb #6030916d
-def load_controlnet(pipe:'DiffusionPipeline', # the base that it is for
+def load_controlnet(pipe:object, # the base that it is for
                     name:str=None, # 'tiny', 'sd15', 'sdxl', a folder or hub id; None: by the base
                     **kw           # for `ControlNetModel.from_pretrained`, such as variant='fp16'
-                   )->'ControlNetModel': # on the base's device and in its dtype
+                   )->object: # on the base's device and in its dtype
     "Load a ControlNet for canny edges; `ValueError` if it is for another base."
     from diffusers import ControlNetModel
     name = name or _base_family(pipe)
@@ -343,13 +338,13 @@ def _restyle(pipe, photos, jobs, how, control, large, batch, callback=None,
             for p, pieces in zip(photos, tiled)]
 
 # %% ../nbs/20_transfer.ipynb #9c77e81c
-def restyle(pipe:'DiffusionPipeline', # Stable Diffusion or SDXL; `mix_into` has put LoRAs into it
+def restyle(pipe:object, # Stable Diffusion or SDXL; `mix_into` has put LoRAs into it
             photos,              # path, web address, picture or array; a list of them; or a folder
             mix:dict|list=None,  # {'pop_art': .6, …}, or one for every photo; None: as it is set
             prompt:str|list='a painting', # one, or one for every photo; may have the gap {title}
             strength:float=.6,   # denoising strength of SDEdit: 0 the photo, 1 from noise alone
             image_scale:float=0.,     # IP-Adapter scale
-            control:'ControlNetModel'=None, # from `load_controlnet`
+            control:object=None, # from `load_controlnet`
             control_scale:float=None, # ControlNet scale; None: 1 if there is one
             thresholds:tuple=None,    # Canny's; None: chosen for each photo
             seed:int|list=0,     # one, or one for every photo
@@ -501,13 +496,13 @@ def _png_names(files, folder): # photo.jpg -> photo.png, or photo.jpg.png if tha
             for f in inside]
 
 # %% ../nbs/20_transfer.ipynb #d61b9d96
-def restyle_folder(pipe:'DiffusionPipeline', # `mix_into` has put LoRAs into it
+def restyle_folder(pipe:object, # `mix_into` has put LoRAs into it
                    folder:str|Path,        # of photos, with subfolders
                    out:str|Path,           # folder for the pictures, outside of `folder`
                    mix:dict=None,          # one mix for all
                    prompt:str='a painting', # may have the gap {title}
                    how:RestyleSettings=RestyleSettings(), *,
-                   control:'ControlNetModel'=None, thresholds:tuple=None, seed:int=0,
+                   control:object=None, thresholds:tuple=None, seed:int=0,
                    negative:str='', large:str='scale', batch:int=16, style_scale:float=1.,
                    callback:Callable=None, # as for `restyle`
                   )->Sweep: # of all pictures that can be read
@@ -563,7 +558,7 @@ def _filled(prompt, title): return prompt.replace('{title}', title).strip(' ,')
 def _json_row(**row): return json.loads(json.dumps(row)) # as it will be read back
 
 # %% ../nbs/20_transfer.ipynb #43ec9f0e
-def sweep_photos(pipe:'DiffusionPipeline',
+def sweep_photos(pipe:object,
                  loras:dict,    # name -> Lora
                  out:str|Path,  # folder; may hold a sweep already, finished or not
                  photos:list,   # paths, web addresses, pictures or arrays
@@ -571,7 +566,7 @@ def sweep_photos(pipe:'DiffusionPipeline',
                  strengths:tuple=(.3, .5, .7, .9), # denoising strengths
                  image_scales:tuple=(0.,), control_scales:tuple=(0.,), # of IP-Adapter, ControlNet
                  seeds:tuple=(0,), prompt:str|list='a painting', # one, or one for every photo
-                 control:'ControlNetModel'=None, thresholds:tuple=None,
+                 control:object=None, thresholds:tuple=None,
                  steps:int=20, guidance:float=4., negative:str='', large:str='scale', batch:int=32,
                  style_scales:tuple=(1.,), # factors on all weights of a mix
                  callback:Callable=None,   # as for `restyle`
@@ -693,8 +688,8 @@ def suggest_settings(rows:list[dict],   # of `measure_restyled`
 # %% ../nbs/20_transfer.ipynb #69e397e2
 def plot_trade_off(rows:list[dict],  # of `measure_restyled`
                    kept:str='edges', # or 'ssim', or a name in `more`
-                   ax:'Axes'=None,   # None: of a new figure
-                  )->'Axes':
+                   ax:object=None,   # None: of a new figure
+                  )->object:
     "Plot content against style, a line for each combination of scales; a ring marks the knee."
     ax, lines, points = ax or figure(7, 4).subplots(), {}, _trade_off(rows, kept)
     for p in sorted(points, key=lambda p: p['strength']):
@@ -718,14 +713,14 @@ def _scale_label(image, control, style):
     return ', '.join(filter(None, parts))
 
 # %% ../nbs/20_transfer.ipynb #97e37abb
-def stylise_set(pipe:'DiffusionPipeline',
+def stylise_set(pipe:object,
                 photos:str|Path,        # folder of pictures
                 out:str|Path,           # folder of the collection; may exist, finished or not
                 style:str,              # its name in the collection
                 mix:dict=None,          # one mix for all
                 prompt:str='a painting of {title}', # {title}: from a caption or the file's name
                 caption:str='A painting in the style of {style}, {title}', # of the new picture
-                control:'ControlNetModel'=None, # from `load_controlnet`
+                control:object=None, # from `load_controlnet`
                 thresholds:dict=None,   # {'bridge.jpg': (80, 160)}: instead of the automatic ones
                 variants:int=1, strength:float=1., image_scale:float=0., control_scale:float=1.,
                 steps:int=20, guidance:float=4., negative:str='', seed:int=0, batch:int=16,
