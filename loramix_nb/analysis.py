@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 from .core import figure
 from .classifier import bootstrap
 
-if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% ../nbs/24_analysis.ipynb #7d6a00bd
 def _mix_weights(row:dict, # of a sweep
@@ -142,7 +140,7 @@ def _style_colour(style:str, styles:list[str]=())->str: # '#rrggbb'
 # %% ../nbs/24_analysis.ipynb #bab35181
 def plot_curves(curves:list[AlphaCurve], # drawn side by side
                 height:float=2.5,        # inches
-               )->'Figure':
+               )->object:
     "Plot both styles' mean probability over alpha, with the seed band of the second."
     fig = figure(3.4*len(curves), height)
     names = [s for c in curves for s in (c.a, c.b)]
@@ -167,7 +165,7 @@ def plot_prompts(rows:list[dict],  # of a scored sweep
                  a:str, b:str,     # the styles at alpha 0 and 1
                  key:str='judge',  # name of the judge's answers in the rows
                  cols:int=4,       # panels in a row
-                )->'Figure':
+                )->object:
     "Plot P(b) over alpha, a panel for each prompt; the band spans all seeds."
     of_prompt = defaultdict(lambda: defaultdict(dict)) # prompt -> alpha -> seed -> P(b)
     for α, r in _rows_on_line(rows, a, b): of_prompt[r['prompt']][α][r['seed']] = r[key]['probs'][b]
@@ -252,7 +250,7 @@ def _ternary(rows:list[dict], styles:list[str], key:str='judge',
 def plot_ternary(rows:list[dict],   # of a scored sweep
                  styles:list[str],  # three, for the corners
                  key:str='judge',   # name of the judge's answers in the rows
-                )->'Figure':
+                )->object:
     "Plot the probability of each style over the triangle, and the predicted class."
     W, P = _ternary(rows, styles, key)
     classes, xy = list(rows[0][key]['probs']), W @ _CORNERS
@@ -310,7 +308,7 @@ def content_against_style(rows:list[dict],       # of a sweep, scored by a judge
 
 # %% ../nbs/24_analysis.ipynb #50022c0b
 def plot_content(points:list[dict], # of `content_against_style`
-                )->'Figure':
+                )->object:
     "Plot recognised subjects against style: pure styles in colour, mixes grey, the base black."
     fig = figure(5.4, 3.2); ax = fig.subplots()
     for p in points:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 import numpy as np, torch, torch.nn.functional as F
 from fastcore.basics import patch
 from PIL import Image
@@ -30,7 +29,6 @@ from .data import Paintings
 from .latents import decode, encode, to_latents
 from .formats import _open_tensors
 
-if TYPE_CHECKING: from diffusers import StableDiffusionPipeline
 
 # %% ../nbs/21_classifier.ipynb #aff41a06
 def painted_examples(classes:list[str], # era names, and 'plain' and 'other' if wanted
@@ -147,7 +145,7 @@ class PackedPictures:
         return np.asarray(Image.open(io.BytesIO(data)).convert('RGB'))
 
 # %% ../nbs/21_classifier.ipynb #5ded3d03
-def vae_round_trip(pipe:'StableDiffusionPipeline', # only its VAE is used
+def vae_round_trip(pipe:object, # only its VAE is used
                    pictures:np.ndarray, # uint8 [N,H,W,3], H and W multiples of the VAE's factor
                    jitter:float=.1,     # standard deviation of noise on the scaled latents
                    batch:int=64,        # pictures at a time

@@ -208,6 +208,9 @@ def _apply_style(ax): # of a matplotlib Axes, when it is drawn; an anchored lege
     ax.grid(alpha=.3, linewidth=.6)
 
 # %% ../nbs/00_core.ipynb #062d5707
+def _is_finite(x, kind=Real): # a number that is no truth value, NaN or infinity
+    return isinstance(x, kind) and not isinstance(x, bool) and math.isfinite(x)
+
 def _check_number(name:str, # of the argument, for the error
                   value, # what was passed
                   least:float=None, # smallest allowed; None: any
@@ -215,8 +218,7 @@ def _check_number(name:str, # of the argument, for the error
                   whole:bool=False, # whether it must be an integer
                  ): # the value
     "A finite number within bounds; `ValueError` that names the argument and what it takes."
-    kind = Integral if whole else Real
-    if isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value):
+    if _is_finite(value, Integral if whole else Real):
         if (least is None or value >= least) and (most is None or value <= most): return value
     bounds = [f'of at least {least}'] if least is not None else []
     if most is not None: bounds.append(f'of at most {most}')

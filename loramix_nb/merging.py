@@ -8,12 +8,11 @@ __all__ = ['METHODS', 'mix', 'merge_svd', 'merge_factors', 'layer_inputs', 'scal
 
 # %% ../nbs/16_merging.ipynb #05f3f123
 import difflib, hashlib, inspect, json, math, re
-from numbers import Real
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 import torch
-from .core import _damage_as_value_error, generator, read_json, write_json
+from .core import _damage_as_value_error, generator, _is_finite, read_json, write_json
 from .lora import (_add_factors, _check_rank, _down_matrix, Factors, gram, _in_shape,
                              inner, _join_embeddings, Lora, _low_rank_approximation,
                              _scale_factors, _thin_svd, _truncate_layers, _wide)
@@ -30,7 +29,7 @@ def _check_weights(names, weights):
     if len(names) != len(weights):
         raise ValueError(f"{len(names)} LoRAs but {len(weights)} weights: give one weight each")
     for name, w in zip(names, weights):
-        if isinstance(w, bool) or not isinstance(w, Real) or not math.isfinite(w):
+        if not _is_finite(w):
             raise ValueError(f"the weight of '{name}' is {w!r}, which is not a number")
 
 # %% ../nbs/16_merging.ipynb #eb7c102d

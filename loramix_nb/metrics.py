@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pickle import UnpicklingError
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -25,7 +24,6 @@ from .core import asset, atomic_path, device, progress, read_json, write_json
 from .painter import (blend, COLOURS, draw_scene, ERAS, paint, PLAIN, random_style,
                                 SUBJECTS, TIMES, vary, WHERE)
 
-if TYPE_CHECKING: from loramix_nb.sampling import Sweep
 
 # %% ../nbs/23_metrics.ipynb #64cbbd81
 def _stage(i, o, k=3, stride=2):
@@ -512,7 +510,7 @@ def style_similarity(*, generated:np.ndarray, reference:np.ndarray, # uint8 [N,H
     return _mean('style similarity', (_unit(by.style(generated)) @ mean.T)[:, 0], by)
 
 # %% ../nbs/23_metrics.ipynb #489cc5e0
-def subject_table(*, generated:'Sweep', # its rows name a prompt for each picture
+def subject_table(*, generated:object, # its rows name a prompt for each picture
                   source:np.ndarray,    # uint8 [M,H,W,3]: the training photos of the subject
                   clip:Extractor, dino:Extractor=None,
                   by:tuple=('scheduler', 'steps', 'prior'), # columns of the rows

@@ -10,6 +10,7 @@ import math
 from itertools import product
 import numpy as np, torch, torch.nn.functional as F
 from diffusers import DiffusionPipeline
+from .core import _check_number, _is_finite
 
 # %% ../nbs/17_mixer.ipynb #78348234
 class _MixedLayer:
@@ -301,14 +302,6 @@ def current_mixer(pipe:'DiffusionPipeline', # any with a UNet
     "The mixer of a pipeline."
     return getattr(pipe.unet, 'mixer', None)
 
-# %% ../nbs/17_mixer.ipynb #2220e102
-def _check_number(what, v, whole=False, least=-math.inf, most=math.inf): # what: the argument's name
-    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    number = isinstance(v, kinds) and not isinstance(v, bool) and math.isfinite(v)
-    if not number or not least <= v <= most:
-        bounds = f" from {least}" if math.isfinite(least) else ''
-        raise ValueError(f"{what} {v!r}: give {'whole ' if whole else ''}numbers{bounds}")
-
 # %% ../nbs/17_mixer.ipynb #c52d2cda
 _ALPHAS = 0, .2, .4, .5, .6, .8, 1
 
@@ -318,8 +311,7 @@ def between(a:str,         # the style at alpha 0
            )->list: # of dicts name -> weight
     "The mixes on the line from one style to another."
     for t in alphas:
-        number = _is_number(t) and not isinstance(t, (str, bool))
-        if not number or not np.isfinite(np.asarray(t, dtype=float)):
+        if not _is_finite(t):
             raise ValueError(f"alpha {t!r} is no number: give numbers such as {_ALPHAS}")
     return [{a: round(1 - t, 6), b: t} for t in alphas]
 
@@ -328,6 +320,6 @@ def simplex(names:list, # of two styles or more
             n:int=4, # equal shares to divide: steps along each edge
            )->list: # of dicts name -> weight, which sum to 1
     "All mixes of several styles in steps of 1/n, each with weights that sum to 1."
-    _check_number('n', n, True, 1)
+    _check_number('n', n, 1, whole=True)
     shares = (s for s in product(range(n + 1), repeat=len(names)) if sum(s) == n)
     return [{k: x/n for k, x in zip(names, s)} for s in shares]

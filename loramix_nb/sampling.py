@@ -18,13 +18,13 @@ import diffusers, numpy as np, torch, torch.nn.functional as F
 from PIL import Image, PngImagePlugin
 from diffusers.models.autoencoders.vae import DecoderOutput
 from filelock import FileLock
-from .core import (atomic_path, _damage_as_value_error, fingerprint, generator,
+from .core import (atomic_path, _check_number, _damage_as_value_error, fingerprint, generator,
                              load_base, _path_inside, progress, read_jsonl, write_jsonl)
 from .latents import _vae_in_precision
 from .lora import Lora
 from .formats import load_lora
 from .merging import merge_factors
-from .mixer import (_CachedForward, _check_number, _check_weight, current_mixer,
+from .mixer import (_CachedForward, _check_weight, current_mixer,
                               mix_into, _is_number, unmix, _weight_at)
 from .sheets import (_film_kind, grid, label, _nonzero, _save_film, _stack_sheets,
                                triangle)
@@ -210,11 +210,11 @@ def generate(pipe:'DiffusionPipeline', # any with a UNet: txt2img, img2img, Cont
     return np.concatenate([pictures for _, pictures in passes])
 
 # %% ../nbs/19_sampling.ipynb #bd560907
-def _check_seed(seed): _check_number('seed', seed, True, -2**63, 2**63 - 1)
+def _check_seed(seed): _check_number('seed', seed, -2**63, 2**63 - 1, whole=True)
 
 def _check_pass(batch, steps=1, guidance=4.): # before the first picture
-    _check_number('batch', batch, True, 1)
-    _check_number('steps', steps, True, 1)
+    _check_number('batch', batch, 1, whole=True)
+    _check_number('steps', steps, 1, whole=True)
     _check_number('guidance', guidance)
 
 _RESERVED = ('prompt', 'negative_prompt', *_TEXT, 'num_inference_steps', 'guidance_scale',

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 import numpy as np, torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -20,7 +19,6 @@ from torch import Tensor
 from .core import atomic_path, device, progress, read_jsonl, write_json, write_jsonl
 from .classifier import _classifier_layer, Judge
 
-if TYPE_CHECKING: from loramix_nb.sampling import Sweep
 
 # %% ../nbs/22_scoring.ipynb #fb252fea
 @torch.no_grad()
@@ -129,7 +127,7 @@ def _split_over_threads(fn, parts): # yields (part, fn(part)) in order, with a f
         for part, result in pending: yield part, result.result()
 
 # %% ../nbs/22_scoring.ipynb #c12789ad
-def score(sweep:'Sweep|str|Path', # a sweep, or its folder
+def score(sweep:object, # a sweep, or its folder
           judge:Judge,
           key:str='judge',      # name of its answers in the rows
           batch:int=64,         # pictures at a time, on each of torch's threads

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from io import StringIO
 import torch, torch.nn.functional as F
-from .core import atomic_path, generator
+from .core import atomic_path, _check_number, generator
 from .latents import _token_counts
 from .lora import Factors, Lora
 from .architectures import layers
@@ -167,29 +167,18 @@ _NUMBERS = 'weight_decay', 'snr_gamma', 'clip', 'noise_offset', 'prior_weight', 
 # %% ../nbs/12_trainable.ipynb #286c1009
 def _check_ranges(cfg):
     "`ValueError` for a number out of its range."
-    for field in _POSITIVE_INTS: _check_int(cfg, field, 1)
-    for field in _INTS: _check_int(cfg, field, 0)
-    for field in _NUMBERS: _check_number(cfg, field)
+    for k in _POSITIVE_INTS: _check_number(k, getattr(cfg, k), 1, whole=True)
+    for k in _INTS: _check_number(k, getattr(cfg, k), 0, whole=True)
+    for k in _NUMBERS: _check_number(k, getattr(cfg, k), 0)
     for field in ('lr', 'text_lr', 'token_lr'): _check_lr(cfg, field)
     for field in ('caption_dropout', 'dropout'): _check_share(cfg, field)
     if cfg.alpha is not None:
-        _check_number(cfg, 'alpha')
+        _check_number('alpha', cfg.alpha, 0)
         if not cfg.alpha:
             raise ValueError("alpha=0 would erase everything that is learned: "
                              "give a number above it, or None for the rank")
     if cfg.token_share > 1: raise ValueError(f"token_share={cfg.token_share}: a share of the steps")
     if not isinstance(cfg.seed, int): raise ValueError(f"seed={cfg.seed!r}: give a whole number")
-
-# %% ../nbs/12_trainable.ipynb #edaebcb7
-def _check_int(cfg, field, least):
-    value = getattr(cfg, field)
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{field}={value}: give a whole number of at least {least}")
-
-def _check_number(cfg, field):
-    value = getattr(cfg, field)
-    if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise ValueError(f"{field}={value}: give a number from 0 up")
 
 # %% ../nbs/12_trainable.ipynb #52b81d11
 def _check_lr(cfg, field):

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from shutil import copyfile
-from typing import TYPE_CHECKING
 import numpy as np, torch
 from .core import atomic_path, progress
 from .painter import (blend, COLOURS as PIGMENTS, draw_scene, ERAS, paint, PLAIN,
@@ -31,7 +30,6 @@ from .sampling import generate
 from .classifier import bootstrap, Judge, vae_round_trip
 from .metrics import Extractor
 
-if TYPE_CHECKING: from diffusers import StableDiffusionPipeline
 
 # %% ../nbs/25_truth.ipynb #e0927f50
 def _scene_of(prompt:str,  # in the painter's words: 'A painting of a red cat by the sea at night'
@@ -49,7 +47,7 @@ def _scene_of(prompt:str,  # in the painter's words: 'A painting of a red cat by
 # %% ../nbs/25_truth.ipynb #fd6ab55e
 def true_pictures(prompts:list[str], weights:dict, # era (or 'plain') -> share
                   seeds:tuple=(0,), size:int=64,   # seeds of each prompt; pixels
-                  pipe:'StableDiffusionPipeline'=None, # for the VAE round trip; None: without
+                  pipe:object=None, # for the VAE round trip; None: without
                  )->np.ndarray: # uint8 [prompts·seeds, size, size, 3]
     "The painter's pictures of prompts in a blend of eras."
     for s in weights:
@@ -90,7 +88,7 @@ class StyleScale:
 def make_style_scale(a:str, b:str,      # two eras
                      prompts:list[str], # in the painter's words
                      by:Extractor,      # with style vectors
-                     pipe:'StableDiffusionPipeline'=None, # for the VAE round trip; None: without
+                     pipe:object=None, # for the VAE round trip; None: without
                      seeds:tuple=(0, 1), # of each prompt
                      n:int=21,           # alphas
                     )->StyleScale:
@@ -102,7 +100,7 @@ def make_style_scale(a:str, b:str,      # two eras
     return StyleScale(a, b, αs, v.reshape(n, -1, v.shape[1]).mean(1), by.name)
 
 # %% ../nbs/25_truth.ipynb #b58a3ede
-def compare_methods(pipe:'StableDiffusionPipeline',
+def compare_methods(pipe:object,
                     a:Lora, b:Lora,       # the LoRAs of two eras, named after them
                     methods:dict,         # label -> (method, params) as in a `Recipe`
                     prompts:list[str], seeds:list[int], # every prompt with its own seed
@@ -155,7 +153,7 @@ def _mean_interval(v):
     return dict(mean=float(np.mean(v)), low=low, high=high)
 
 # %% ../nbs/25_truth.ipynb #d33f0815
-def train_pool_member(pipe:'StableDiffusionPipeline', home:str|Path, # the base; the pool's folder
+def train_pool_member(pipe:object, home:str|Path, # the base; the pool's folder
                       style:str,     # an era; 'a+b': paintings of both; 'a~b': halfway between
                       seed:int,      # of the paintings and of the training
                       rank:int=8, steps:int=400,
@@ -189,7 +187,7 @@ def _painting_shards(pipe, home, style, seed, n): # the training data of a membe
 
 # %% ../nbs/25_truth.ipynb #d335faca
 def cached_pictures(file:str|Path, # ends in .npz
-                    pipe:'StableDiffusionPipeline',
+                    pipe:object,
                     lora:Lora|Callable, # a LoRA, or a function that returns one
                     prompts:list[str], seeds:list[int], # every prompt with its own seed
                     steps:int=12, guidance:float=4.)->np.ndarray: # uint8 [N,H,W,3]
@@ -265,7 +263,7 @@ def without_block(lora:Lora, block:str)->Lora: # block: such as 'unet.down_block
     return lora.replace({k: f for k, f in lora.items() if _block_of(k) != block})
 
 # %% ../nbs/25_truth.ipynb #1bf54912
-def layer_atlas(pipe:'StableDiffusionPipeline', lora:Lora, style:str, # a class of the judge
+def layer_atlas(pipe:object, lora:Lora, style:str, # a class of the judge
                 prompts:list[str], seeds:list[int], # every prompt with its own seed
                 judge:Judge, recogniser:Judge=None,
                 subjects:list[str]=None, # for the recogniser, one for each prompt
