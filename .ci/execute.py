@@ -2,7 +2,9 @@
 
 Progress bars and warnings are for the person who waits; in a stored notebook they are a dead widget and a path on
 somebody's machine. Both are dropped, metadata is cleaned, and the file is replaced only when every cell has run. Cells
-marked `#| cuda` wait for a GPU."""
+marked `#| cuda` wait for a GPU. Heavy pictures are stored in less space; `--pictures` does only that, without a run."""
+import base64
+import io
 import os
 import re
 import sys
@@ -13,9 +15,11 @@ import nbformat
 import torch
 from nbclient import NotebookClient
 from nbdev.clean import nbdev_clean
+from PIL import Image
 
 BAR = "application/vnd.jupyter.widget-view+json"
 LARGE = 150_000 # characters of a PNG above which its JPEG is good enough
+HEAVY = 60_000 # characters of a PNG that is worth less space
 
 
 def for_readers(output):
@@ -29,7 +33,35 @@ def one_picture(output):
     data = output.get("data", {})
     if {"image/png", "image/jpeg"} <= data.keys():
         del data["image/png" if len(data["image/png"]) > LARGE else "image/jpeg"]
+    if "image/png" in data: data.update(lighter(data.pop("image/png")))
     return output
+
+
+def encoded(im, kind, **options):
+    "A picture as the base64 text of a notebook, by its type."
+    file = io.BytesIO()
+    im.save(file, kind, **options)
+    return {f"image/{kind.lower()}": base64.b64encode(file.getvalue()).decode() + "\n"}
+
+
+def lighter(png):
+    "A PNG without an alpha that hides nothing; a heavy one as 256 colours, or as a JPEG if it has thousands."
+    im = Image.open(io.BytesIO(base64.b64decode(png)))
+    if im.mode == "RGBA" and im.getextrema()[3][0] == 255: im = im.convert("RGB")
+    small = encoded(im, "PNG", optimize=True)
+    if len(small["image/png"]) > len(png): small = {"image/png": png}
+    if len(png) <= HEAVY or im.mode != "RGB": return small
+    if im.getcolors(4096): return encoded(im.quantize(256, dither=Image.Dither.NONE), "PNG", optimize=True)
+    return encoded(im, "JPEG", quality=90, subsampling=0)
+
+
+def lighten(path):
+    "Store the pictures of a notebook in less space."
+    nb = nbformat.read(path, as_version=4)
+    for cell in nb.cells:
+        for output in cell.get("outputs", []): one_picture(output)
+    nbformat.write(nb, path)
+    print(f"{path}: {path.stat().st_size >> 10} kB")
 
 
 def execute(path):
@@ -51,4 +83,5 @@ def execute(path):
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]: execute(Path(name).resolve().relative_to(Path.cwd()))
+    names = [name for name in sys.argv[1:] if name != "--pictures"]
+    for name in names: (lighten if "--pictures" in sys.argv else execute)(Path(name).resolve().relative_to(Path.cwd()))

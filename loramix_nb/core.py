@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 def device()->'torch.device': # cuda, mps or cpu
     "The fastest device that this machine has; of several GPUs the one that `LOCAL_RANK` names, as launchers set it."
     import torch
-    if not torch.cuda.is_available():
-        return torch.device('mps' if torch.backends.mps.is_available() else 'cpu')
+    if torch.cuda.is_available(): return _ranked_gpu()
+    return torch.device('mps' if torch.backends.mps.is_available() else 'cpu')
+
+def _ranked_gpu(): # the first one without `LOCAL_RANK`
+    import torch
     rank = os.environ.get('LOCAL_RANK')
-    return torch.device('cuda', int(rank) % torch.cuda.device_count()) if rank else torch.device('cuda')
+    if not rank: return torch.device('cuda')
+    return torch.device('cuda', int(rank) % torch.cuda.device_count())
 
 # %% ../nbs/00_core.ipynb #4abac9c5
 def generator(seed:int=0, # any integer
@@ -40,10 +44,8 @@ def generator(seed:int=0, # any integer
     return torch.Generator().manual_seed(seed)
 
 # %% ../nbs/00_core.ipynb #a77bf89f
-def _noise(seeds:list, # one seed per picture
-          shape:tuple, # of one picture's latents, [C,h,w]
-         )->'torch.Tensor': # [len(seeds), *shape], float32 on the CPU
-    "The noise that each seed stands for, whatever else is in the batch."
+def _noise(seeds:list, shape:tuple)->'torch.Tensor': # [C,h,w] -> [len(seeds),C,h,w] on the CPU
+    "The float32 noise that each seed stands for, whatever else is in the batch."
     import torch
     return torch.stack([torch.randn(tuple(shape), generator=generator(int(s))) for s in seeds])
 
@@ -95,9 +97,9 @@ def _parsed(data, where):
 def write_jsonl(path, # file to write
                 rows): # an iterable of dicts or dataclasses
     "Write rows as JSON lines, atomically."
-    with atomic_path(path) as p:
-        p.write_text(''.join(json.dumps(r, default=_plain, ensure_ascii=False) + '\n'
-                             for r in rows), 'utf-8')
+    with atomic_path(path) as p: p.write_text(''.join(map(_json_line, rows)), 'utf-8')
+
+def _json_line(row): return json.dumps(row, default=_plain, ensure_ascii=False) + '\n'
 
 # %% ../nbs/00_core.ipynb #55058e2c
 def read_jsonl(path)->list: # a dict per line
@@ -133,12 +135,9 @@ def _dataclass_from(cls, # a dataclass
     return cls(**row)
 
 # %% ../nbs/00_core.ipynb #e5eb8eb4
-def _path_inside(folder, # that the path is about
-           name, # as a file has it: relative to the folder
-          )->Path:
-    "A path inside a folder; `ValueError` for one that leads out of it, by '..', from the top or through a link."
-    home, path = Path(folder).resolve(), (Path(folder)/str(name)).resolve()
-    if home not in path.parents:
+def _path_inside(folder, name)->Path: # name: as a file has it, relative to the folder
+    "A path inside a folder; `ValueError` for one that leads out, by '..', the top or a link."
+    if Path(folder).resolve() not in (Path(folder)/str(name)).resolve().parents:
         raise ValueError(f"'{name}' leads out of '{folder}': nothing there is read or written")
     return Path(folder)/str(name)
 
@@ -228,17 +227,20 @@ def _check_number(name:str, # of the argument, for the error
 # %% ../nbs/00_core.ipynb #6b1b6cd6
 def _versions()->dict: # library -> version, of those that are installed
     "The versions that decide what a run computes."
-    found = {'python': platform.python_version(),
-             'platform': f'{platform.system()}-{platform.machine()}'}
-    for name in 'loramix_nb torch diffusers transformers peft fastai webdataset numpy pillow'.split():
-        with suppress(metadata.PackageNotFoundError): found[name] = metadata.version(name)
-    return found
+    system = f'{platform.system()}-{platform.machine()}'
+    names = 'loramix_nb torch diffusers transformers peft fastai webdataset numpy pillow'.split()
+    return {'python': platform.python_version(), 'platform': system, **dict(_installed(names))}
+
+def _installed(names): # yields (name, version) of those that are installed
+    for name in names:
+        with suppress(metadata.PackageNotFoundError): yield name, metadata.version(name)
 
 # %% ../nbs/00_core.ipynb #f0ee3f48
+_DESCRIBE = 'git describe --always --dirty --abbrev=40 --exclude=*'
+
 def _git_commit()->str: # e.g. '1f0c…' or '1f0c…-dirty'; None outside a git checkout
     "The commit that the current folder is at, marked where files differ from it."
-    asked = 'git describe --always --dirty --abbrev=40 --exclude=*'.split()
-    try: out = subprocess.run(asked, capture_output=True, text=True)
+    try: out = subprocess.run(_DESCRIBE.split(), capture_output=True, text=True)
     except FileNotFoundError: return None
     return out.stdout.strip() or None
 
@@ -375,14 +377,15 @@ def _no_bars(): # loading takes seconds and two libraries draw a bar for it, int
 # %% ../nbs/00_core.ipynb #1f976ab7
 def fingerprint(pipe)->str: # 16 hex characters
     "Tells bases apart by the weights of their VAE, text encoders and UNet, in float32 as in float16."
+    parts = [getattr(pipe, p, None) for p in ('vae', 'text_encoder', 'text_encoder_2', 'unet')]
+    named = (n for part in parts if part for n in part.named_parameters())
+    weights = sorted(_tensor_digest(p) for k, p in named if '.lora_' not in k)
+    return hashlib.sha256(''.join(weights).encode()).hexdigest()[:16]
+
+def _tensor_digest(p):
     import torch
-    def digest(p):
-        bits = p.detach().to('cpu', torch.float16).contiguous()
-        return hashlib.sha256(str(tuple(p.shape)).encode() + bits.numpy().tobytes()).hexdigest()
-    parts = [getattr(pipe, part, None)
-             for part in ('vae', 'text_encoder', 'text_encoder_2', 'unet')]
-    weights = [digest(p) for m in parts if m for k, p in m.named_parameters() if '.lora_' not in k]
-    return hashlib.sha256(''.join(sorted(weights)).encode()).hexdigest()[:16]
+    bits = p.detach().to('cpu', torch.float16).contiguous()
+    return hashlib.sha256(str(tuple(p.shape)).encode() + bits.numpy().tobytes()).hexdigest()
 
 # %% ../nbs/00_core.ipynb #74983b71
 def _pareto_front(scores, # [n, m]: m scores of n candidates, higher is better

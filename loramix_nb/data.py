@@ -17,8 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw, UnidentifiedImageError
 from fastcore.basics import patch
 from .core import (atomic_path, _check_number, _damage_as_value_error, _dataclass_from,
-                             progress,
-                             read_jsonl, write_jsonl)
+                             progress, read_jsonl, write_jsonl)
 from .painter import (_draw_label, draw_scene, ERAS, _label_height, _label_lines,
                                 _label_width, paint, vary)
 from .pictures import (crop_square, _files_below, _find_border, _museum_dialect,
@@ -52,10 +51,13 @@ def paint_collection(folder, # where the style folders go
 # %% ../nbs/03_data.ipynb #ec212e79
 def _named_styles(styles):
     if isinstance(styles, dict): return styles
-    if unknown := set(styles) - set(ERAS):
-        raise ValueError(f"the painter knows no style {', '.join(sorted(unknown))}: take {', '.join(ERAS)}, "
-                         "or give {name: Style}")
+    _refuse_unknown(set(styles) - set(ERAS))
     return {name: ERAS[name] for name in styles}
+
+def _refuse_unknown(styles):
+    if styles:
+        raise ValueError(f"the painter knows no style {', '.join(sorted(styles))}: "
+                         f"take {', '.join(ERAS)}, or give {{name: Style}}")
 
 # %% ../nbs/03_data.ipynb #0da17c96
 @dataclass
@@ -106,8 +108,7 @@ def _write_caption(template:str, # a sentence with any of {style} {title} {artis
     "A painting's caption: the gaps filled, empty parts dropped. `ValueError` for a gap that no painting can fill."
     if text and '{text}' not in template: return text
     gaps = {'style': p.style.replace('_', ' '), 'title': p.title, 'artist': p.artist,
-            'year': p.year or '',
-            'text': text, 'token': token}
+            'year': p.year or '', 'text': text, 'token': token}
     try: asked = {g for _, g, *_ in string.Formatter().parse(template) if g is not None}
     except ValueError as e:
         raise ValueError(f"caption '{template}' is no sentence with gaps: {e}") from None
@@ -121,10 +122,11 @@ def _write_caption(template:str, # a sentence with any of {style} {title} {artis
 def _read_tables(folder)->dict: # {path of a picture: row}
     "What the tables `metadata.jsonl` and `metadata.csv` in a folder and below say about its pictures."
     tables = [f for f in _files_below(folder) if f.name in ('metadata.jsonl', 'metadata.csv')]
-    def rows(f):
-        with _damage_as_value_error(f): return {f.parent/row['file_name']: row for row in _table(f)
-                                                if row.get('file_name')}
-    return {p: row for f in tables for p, row in rows(f).items()}
+    return {p: row for f in tables for p, row in _table_by_picture(f).items()}
+
+def _table_by_picture(f): # {path of a picture: row}
+    with _damage_as_value_error(f):
+        return {f.parent/row['file_name']: row for row in _table(f) if row.get('file_name')}
 
 # %% ../nbs/03_data.ipynb #d1a40ecc
 def _beside(files): # {text file: the pictures that it is about}, boat.txt or boat.jpg.txt for boat.jpg
@@ -223,8 +225,7 @@ def _of_two_styles(paintings, bits):
 def _one_style_each(paintings:list, # `Painting`s
                    # of a picture under two: 'drop' all, the 'first' style stays, or 'keep'
                    two_styles:str='drop',
-                   bits:int=8, # of 128 that may differ
-                  )->tuple: # paintings, problems [{path, reason}]
+                   bits:int=8)->tuple: # of 128 that may differ -> paintings, problems
     "Leave out what is there under two styles."
     if two_styles == 'keep': return paintings, []
     out = {}
@@ -298,8 +299,7 @@ def _picture_files(folder)->list: # `Path`s, sorted
              if not any(part.startswith('.') for part in f.relative_to(folder).parts)]
     captions = _beside(files)
     return [f for f in files if f.name not in _LISTS and f not in captions
-            and not _is_system_file(f, folder)
-            and not _museum_dialect(f)]
+            and not _is_system_file(f, folder) and not _museum_dialect(f)]
 
 # %% ../nbs/03_data.ipynb #63865493
 def _check_pictures(files:list, # paths
@@ -364,12 +364,12 @@ def _bad_files(folder, jpg, png, ims):
 # %% ../nbs/03_data.ipynb #483f1454
 class Paintings(list):
     "A list of `Painting`s with the problems of refused files; `from_folder` makes one."
+    passed_over = 0 # files that the operating system put there
     def __init__(self, rows=(), # `Painting`s
                  root='.', # the collection's folder
                  problems=()): # [{path, reason}]
         super().__init__(rows)
         self.root, self.problems = Path(root), list(problems)
-        self.passed_over = 0 # files that the operating system put there
 
     @property
     def styles(self)->list: return sorted({p.style for p in self})
@@ -440,19 +440,24 @@ def _label(file, record): # what a table says, where it says something; the file
 
 def _row(folder, file, facts, record=None, sides=()):
     (style, repeats), record = _style(folder, file, record, sides), record or {}
+    return Painting(str(file), style, **_label(file, record), **facts,
+                    provenance=_provenance(record), repeats=repeats)
+
+def _provenance(record): # a dict, or None; in a CSV it is text
     made = record.get('provenance') or None
-    if isinstance(made, str): made = json.loads(made) # in a CSV
-    return Painting(str(file), style, **_label(file, record), **facts, provenance=made,
-                    repeats=repeats)
+    return json.loads(made) if isinstance(made, str) else made
 
 # %% ../nbs/03_data.ipynb #c5ef874a
-def _without_strays(folder, good, tables, sides): # pictures beside the style folders: nobody knows whose they are
-    stray = [f for f in good if len(_inside(folder, f, sides)) == 1
-             and not tables.get(f, {}).get('style')]
+_STRAY = 'beside the style folders: move it into the folder of its style'
+
+def _without_strays(folder, good, tables, sides): # {file: facts}, problems
+    stray = [f for f in good if _is_stray(folder, f, tables.get(f, {}), sides)]
     if len(stray) == len(good): return good, [] # they are the collection, of one style
-    why = 'beside the style folders: move it into the folder of its style'
-    return {f: facts for f, facts in good.items()
-            if f not in stray}, [{'path': str(f), 'reason': why} for f in stray]
+    problems = [{'path': str(f), 'reason': _STRAY} for f in stray]
+    return {f: facts for f, facts in good.items() if f not in stray}, problems
+
+def _is_stray(folder, f, row, sides): # beside the style folders: nobody knows whose it is
+    return len(_inside(folder, f, sides)) == 1 and not row.get('style')
 
 # %% ../nbs/03_data.ipynb #8a852a86
 def _split_as_given(rows, given, val, seed, test, same): # given: {path: side}; of these, look-alikes go with the first
@@ -472,17 +477,16 @@ def _captioned(rows, caption, texts, tokens): # texts: {path: text}
             for p in rows]
 
 def _texts(folder, rows, problems): # what is written about each picture; who looked at it last is right
-    by_content = [{r['sha256']: r['text'] for r in _read_log(folder/name)}
-                  for name in (_SEEN, _EDITS)]
-    beside, (seen, edited) = _read_captions(folder, problems), by_content
+    seen, edited = ({r['sha256']: r['text'] for r in _read_log(folder/n)} for n in (_SEEN, _EDITS))
+    beside = _read_captions(folder, problems)
     texts = {Path(p.path): beside.get(Path(p.path)) or seen.get(p.sha256, '') for p in rows}
     return texts, edited
 
 # %% ../nbs/03_data.ipynb #2915004a
 def _keep_known(rows, known, same): # a known picture keeps its row, a new file of a known painting its side
     who = lambda p: (same or {}).get(_painting_id(p), _painting_id(p))
-    old, sides = {(p.sha256, p.style): p
-                  for p in known}, {_painting_id(p): p.split for p in reversed(known)}
+    old = {(p.sha256, p.style): p for p in known}
+    sides = {_painting_id(p): p.split for p in reversed(known)}
     alike = {who(p): sides[_painting_id(p)] for p in reversed(rows) if _painting_id(p) in sides}
     now = lambda p: dict(path=p.path, width=p.width, height=p.height, border=p.border, trim=p.trim,
                          look=p.look)
@@ -773,11 +777,13 @@ def save(self:Paintings, path)->Path: # a .jsonl file, best in the collection's 
 # %% ../nbs/03_data.ipynb #6ea77eea
 def _refuse_no_list(path):
     if path.is_dir():
-        there = path/'paintings.jsonl'
-        way = f"give '{there}'" if there.exists() else f'`loramix data {path}` writes it'
-        raise ValueError(f"'{path}' is a folder, and not the list of its pictures: {way}")
+        raise ValueError(f"'{path}' is a folder, and not the list of its pictures: {_way_to(path)}")
     if not path.exists():
         raise FileNotFoundError(f"no list '{path}': `loramix data FOLDER -o {path}` writes one")
+
+def _way_to(folder): # its list
+    there = folder/'paintings.jsonl'
+    return f"give '{there}'" if there.exists() else f'`loramix data {folder}` writes it'
 
 # %% ../nbs/03_data.ipynb #cf670646
 @patch(cls_method=True)

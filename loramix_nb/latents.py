@@ -19,13 +19,12 @@ from .data import Painting, _split_lot
 # %% ../nbs/05_latents.ipynb #1893667a
 _DTYPES = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
-def _encoding_dtype(vae,
-                    precision:str='auto')->torch.dtype: # 'auto': fp16 on CUDA, fp32 elsewhere; or one of the others
+def _encoding_dtype(vae, precision:str='auto')->torch.dtype: # auto: fp16 on CUDA, fp32 elsewhere
     "What a VAE shall compute in; `ValueError` for a precision that is none."
     if precision not in ('auto', *_DTYPES):
         raise ValueError(f"no precision '{precision}': take auto, {', '.join(_DTYPES)}")
-    return _DTYPES['fp16' if vae.device.type == 'cuda'
-                   else 'fp32'] if precision == 'auto' else _DTYPES[precision]
+    if precision == 'auto': precision = 'fp16' if vae.device.type == 'cuda' else 'fp32'
+    return _DTYPES[precision]
 
 # %% ../nbs/05_latents.ipynb #fe792d2d
 def _in_place(b, x, temb=None): # what `ResnetBlock2D` does in a VAE, less four copies of the picture
@@ -35,10 +34,12 @@ def _in_place(b, x, temb=None): # what `ResnetBlock2D` does in a VAE, less four 
 
 def _plain_blocks(vae): # those that have no time, change no size, scale nothing, and are in nobody's hands already
     from diffusers.models.resnet import ResnetBlock2D
-    silu = lambda b: isinstance(b.nonlinearity, nn.SiLU) and not b.dropout.p
-    return [b for b in vae.modules() if type(b) is ResnetBlock2D and silu(b)
-            and b.output_scale_factor == 1
-            and b.time_emb_proj is b.upsample is b.downsample is None and 'forward' not in vars(b)]
+    return [b for b in vae.modules() if type(b) is ResnetBlock2D and _is_plain(b)]
+
+def _is_plain(block):
+    silu = isinstance(block.nonlinearity, nn.SiLU) and not block.dropout.p
+    bare = block.time_emb_proj is block.upsample is block.downsample is None
+    return silu and bare and block.output_scale_factor == 1 and 'forward' not in vars(block)
 
 # %% ../nbs/05_latents.ipynb #0c906fc0
 @contextmanager
@@ -60,10 +61,12 @@ def _laid_out(p, dtype):
     return nn.Parameter(p.data.to(dtype, memory_format=layout), p.requires_grad)
 
 def _moments(x, vae, dtype):
-    if vae.dtype != dtype:
-        with _vae_in_precision(vae, dtype): return _moments(x, vae, dtype)
+    if vae.dtype == dtype: return _own_moments(x, vae)
+    with _vae_in_precision(vae, dtype): return _own_moments(x, vae)
+
+def _own_moments(x, vae): # in the VAE's own precision, a portion at a time
     parts = x.split(_portion(x.shape[2:].numel(), vae) or len(x))
-    parts = [vae.encode(part.to(vae.device).to(dtype)/127.5 - 1).latent_dist for part in parts]
+    parts = [vae.encode(part.to(vae.device).to(vae.dtype)/127.5 - 1).latent_dist for part in parts]
     return [torch.cat([getattr(d, k).float().cpu() for d in parts]).contiguous()
             for k in ('mean', 'logvar')]
 
@@ -132,9 +135,7 @@ def text_states(captions:list, # of text
     return {k: v.float().cpu() for k, v in states.items()}
 
 # %% ../nbs/05_latents.ipynb #429c5059
-def _token_counts(captions:list, # of text
-                 tokenizer, # of a base
-                )->list: # of int, with the two that mark beginning and end
+def _token_counts(captions:list, tokenizer)->list: # of int, with the marks of beginning and end
     "How many tokens each caption has for a base, to be compared with `tokenizer.model_max_length`."
     return [len(ids) for ids in tokenizer(list(captions), truncation=False,
                                           verbose=False).input_ids]

@@ -624,13 +624,11 @@ def _label_height(lines:list, size:int=13)->int: # pixels
     "How high the lines of a label are together."
     return len(lines)*sum(_label_font(size).getmetrics())
 
-def _label_width(texts,       # of the labels that share the width
-                size:int=13, # of the font
-               )->int:       # pixels
+def _label_width(texts, size:int=13)->int: # pixels that labels share; size: of the font
     "The width of the longest word, or ten times the size, if that is less."
     words = (word for t in texts for word in str(t).split())
-    return min(10*max(13, size), max((int(_label_font(size).getlength(word)) + 1 for word in words),
-                                     default=0))
+    widths = (int(_label_font(size).getlength(word)) + 1 for word in words)
+    return min(10*max(13, size), max(widths, default=0))
 
 # %% ../nbs/01_painter.ipynb #6b881e0b
 def _draw_label(sheet:Image.Image, # to be written on

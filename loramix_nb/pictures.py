@@ -29,10 +29,12 @@ def _upright(im): # an opened file, read to its end
     im.load()
     im = ImageOps.exif_transpose(im)
     if im.mode[0] in 'IF': im = _eight_bits(im)
-    if 'A' in im.getbands() or 'transparency' in im.info:
-        im = im.convert('RGBA')
-        im = Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im)
-    return im.convert('RGB')
+    clear = 'A' in im.getbands() or 'transparency' in im.info
+    return (_on_white(im) if clear else im).convert('RGB')
+
+def _on_white(im): # RGBA
+    im = im.convert('RGBA')
+    return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im)
 
 # %% ../nbs/02_pictures.ipynb #ad52e82f
 def _eight_bits(im): # Pillow clips these modes where they should be scaled: a 16-bit scan comes out white
@@ -228,16 +230,13 @@ def _met_csv(r): # the licence of a picture that is not in the public domain is 
 # %% ../nbs/02_pictures.ipynb #55f17762
 def _met_json(r):
     return dict(names=[r['objectID'], _last(r.get('primaryImage'))], artist=r['artistDisplayName'],
-                title=r['title'],
+                title=r['title'], page=r.get('objectURL'), url=r.get('primaryImage'),
                 year=_year(r.get('objectDate')) or _year(r.get('objectBeginDate')),
-                page=r.get('objectURL'),
-                licence='CC0' if r['isPublicDomain'] else 'not public domain',
-                url=r.get('primaryImage'))
+                licence='CC0' if r['isPublicDomain'] else 'not public domain')
 
 def _rijks_csv(r):
     return dict(names=[r['objectInventoryNumber']], artist=r['objectCreator[1]'],
-                title=r['objectTitle[1]'],
-                year=_year(r['objectCreationDate[1]']),
+                title=r['objectTitle[1]'], year=_year(r['objectCreationDate[1]']),
                 licence='Rijksmuseum open data: see the page of the object',
                 page=r.get('objectPersistentIdentifier'), url=r.get('objectImage'))
 
@@ -246,8 +245,7 @@ def _rijks_json(r):
     dating = (r.get('dating') or {}).get('presentingDate') or r.get('longTitle', '').rsplit(',', 1)[-1]
     free = 'public domain' if r.get('permitDownload') else r.get('copyrightHolder') or 'see the page of the object'
     return dict(names=[r['objectNumber']], artist=r['principalOrFirstMaker'], title=r['title'],
-                year=_year(dating),
-                licence=free, page=(r.get('links') or {}).get('web'),
+                year=_year(dating), licence=free, page=(r.get('links') or {}).get('web'),
                 url=(r.get('webImage') or {}).get('url'))
 
 # %% ../nbs/02_pictures.ipynb #c1bab41d
@@ -306,9 +304,12 @@ def _rows_of(file): # of a .csv, one by one: the Met's has half a million; of a 
 def _museum_dialect(file)->str: # a key of `_MUSEUMS`, or ''
     "Whose table a file is, by its columns."
     if Path(file).suffix.lower() not in ('.csv', '.json') or not Path(file).is_file(): return ''
-    try: first = next(_rows_of(Path(file)), {})
-    except csv.Error: return ''
-    return next((name for name, (columns, _) in _MUSEUMS.items() if columns <= first.keys()), '')
+    there = _columns(Path(file))
+    return next((name for name, (columns, _) in _MUSEUMS.items() if columns <= there), '')
+
+def _columns(file): # of a table's first row; none if it is empty or broken
+    try: return next(_rows_of(file), {}).keys()
+    except csv.Error: return set()
 
 # %% ../nbs/02_pictures.ipynb #e4481c3e
 def _read_museum(file): # yields {'names', 'artist', 'title', 'year', 'licence', 'page', 'url', 'museum'}, a row each

@@ -34,12 +34,14 @@ def _npy(x):
     return buffer.getvalue()
 
 def _sample(v, root, latents, states, drawn=False): # {suffix: bytes} of one view, its row first; latents as bytes
-    p = v.painting
-    row = {**asdict(p), 'path': os.path.relpath(p.path, root).replace(os.sep, '/'), 'key': v.key,
-           'moments': v.moments_key, 'sizes': v.sizes(), 'view': v._how()}
-    return {'json': json.dumps(row, ensure_ascii=False).encode(),
+    return {'json': json.dumps(_view_row(v, root), ensure_ascii=False).encode(),
             f"{'sample' if drawn else 'latents'}.npy": latents,
             **{f'{k}.npy': _npy(x) for k, x in states.items()}}
+
+def _view_row(v, root):
+    path = os.path.relpath(v.painting.path, root).replace(os.sep, '/')
+    return {**asdict(v.painting), 'path': path, 'key': v.key, 'moments': v.moments_key,
+            'sizes': v.sizes(), 'view': v._how()}
 
 # %% ../nbs/06_shards.ipynb #2f8c2ed3
 def _add(tar, key, sample):
@@ -51,16 +53,17 @@ def _add(tar, key, sample):
 class _TextCache:
     "Text states of captions; those that are frequent in a collection are computed once."
     def __init__(self, pipe, captions=(), # of the whole collection
-                 often:int=8, # times that a caption comes to be remembered
-                 most:int=256): # captions to remember
+                 often:int=8, most:int=256): # times until one is remembered; captions in all
         self.pipe, self.lock = pipe, Lock() # a tokenizer cannot be used by two threads at once
         self.known = {c: text_states([c], pipe)
                       for c, n in Counter(captions).most_common(most) if n >= often}
 
-    def __call__(self, captions:list)->dict: # {name: [B,…]}
+    def _of_rare(self, captions): # caption -> {name: […]}, of those that are not remembered
         rare = list(dict.fromkeys(c for c in captions if c not in self.known))
         with self.lock: states = text_states(rare, self.pipe) if rare else {}
-        at = {c: {k: x[i] for k, x in states.items()} for i, c in enumerate(rare)}
+        return {c: {k: x[i] for k, x in states.items()} for i, c in enumerate(rare)}
+    def __call__(self, captions:list)->dict: # {name: [B,…]}
+        at = self._of_rare(captions)
         at |= {c: {k: x[0] for k, x in self.known[c].items()} for c in captions if c in self.known}
         return {k: torch.stack([at[c][k] for c in captions]) for k in at[captions[0]]}
 
@@ -172,10 +175,16 @@ def _write_keys(file, size, keys): # the size tells whether the list is of this 
 
 def _shard_keys(file)->list: # in the order of the file
     "The keys of the samples in a shard: from the list beside it, or else from the file."
-    file, beside = Path(file), Path(file).with_suffix('.keys')
-    if beside.exists():
-        size, *keys = beside.read_text().split('\n')
-        if size == str(file.stat().st_size): return keys
+    keys = _listed_keys(Path(file))
+    return _read_keys(file) if keys is None else keys
+
+# %% ../nbs/06_shards.ipynb #c7ee0a98
+def _listed_keys(file): # in the list beside it; None without one, or with one of an earlier file
+    if not file.with_suffix('.keys').exists(): return None
+    size, *keys = file.with_suffix('.keys').read_text().split('\n')
+    return keys if size == str(file.stat().st_size) else None
+
+def _read_keys(file):
     with tarfile.open(file) as tar:
         return [n.split('.')[0] for n in tar.getnames() if n.endswith('.json')]
 
@@ -213,12 +222,9 @@ def _write_shards(jobs:list, # [(the finished shard, what is to be in it: `_View
             _grow(file, views, n, end, islice(encoded, len(of_shard)), tick)
 
 # %% ../nbs/06_shards.ipynb #6b4d047f
-def _write_shard(file:Path, # the finished shard
-                views:list, # what is to be in it, `_View`s of one shape
-                pipe, root, batch:int,
-                tick=lambda n: None, # called with the number of samples written
-                **kw # for `_encode_views`
-               ):
+def _write_shard(file:Path, views:list, pipe, root, batch:int, # `_View`s of one shape
+                 tick=lambda n: None, # called with the number of samples written
+                 **kw): # for `_encode_views`
     "Write a shard, or take up writing it where it was interrupted."
     _write_shards([(file, views)], pipe, root, batch, tick, **kw)
 
@@ -383,20 +389,21 @@ def _credits(paintings)->dict: # {style: {'licences': {name: n}, 'sources': {nam
             for s, kinds in sorted(found.items())}
 
 # %% ../nbs/06_shards.ipynb #02d950f2
+def _count_views(wanted, what): # {split: {what(view): n}}
+    return {split: dict(Counter(map(what, vs.values()))) for split, vs in wanted.items() if vs}
+
 def _finish(out, index, wanted, stale):
     for file, gone in stale.items(): _drop_samples(file, gone)
     for part in out.glob('*.tar.part'): part.unlink(missing_ok=True) # of a plan that is no more
     shards = {split: {f.name: len(_shard_keys(f)) for f in sorted(out.glob(f'{split}-*.tar'))}
               for split in wanted}
-    counts = {split: dict(Counter(v.painting.style for v in vs.values()))
-              for split, vs in wanted.items() if vs}
-    shapes = {split: dict(Counter(f'{v.width}x{v.height}' for v in vs.values()))
-              for split, vs in wanted.items() if vs}
+    counts = _count_views(wanted, lambda v: v.painting.style)
+    shapes = _count_views(wanted, lambda v: f'{v.width}x{v.height}')
     bytes_ = {split: sum((out/f).stat().st_size for f in files)
               for split, files in shards.items() if files}
     done = {'done': True, 'counts': counts, 'shards': {k: v for k, v in shards.items() if v},
-            'shapes': shapes,
-            'bytes': bytes_, 'credits': _credits(v.painting for vs in wanted.values() for v in vs.values()),
+            'shapes': shapes, 'bytes': bytes_,
+            'credits': _credits(v.painting for vs in wanted.values() for v in vs.values()),
             'collection': _collection(k for vs in wanted.values() for k in vs)}
     write_json(out/'index.json', {**index, **done})
     return Shards(out)
@@ -407,13 +414,14 @@ def _collection(keys): return hashlib.sha256(''.join(sorted(keys)).encode()).hex
 def _fitting_precision(vae, precision:str='auto')->str: # 'fp32', 'bf16' or 'fp16'
     "The precision that is asked for; where it is fp16 and the VAE overflows in it, fp32."
     dtype = _encoding_dtype(vae, precision)
-    if dtype == torch.float16:
-        plain = [torch.full((3, 64, 64), v) for v in (0, 127, 255)]
-        coarse = torch.arange(3*64*64).view(3, 64, 64)*7 % 256
-        with torch.no_grad():
-            finite = _moments(torch.stack([*plain, coarse]).byte(), vae, dtype)[0].isfinite().all()
-        if not finite: dtype = torch.float32
+    if dtype == torch.float16 and not _stays_finite(vae, dtype): dtype = torch.float32
     return next(k for k, d in _DTYPES.items() if d == dtype)
+
+@torch.no_grad()
+def _stays_finite(vae, dtype): # for black, grey, white and a coarse pattern
+    plain = [torch.full((3, 64, 64), v) for v in (0, 127, 255)]
+    coarse = torch.arange(3*64*64).view(3, 64, 64)*7 % 256
+    return _moments(torch.stack([*plain, coarse]).byte(), vae, dtype)[0].isfinite().all()
 
 # %% ../nbs/06_shards.ipynb #555f106b
 def _check(paintings, pipe, size): # before anything is computed
@@ -592,8 +600,7 @@ class _Loader:
     "Batches from shards; each time it is gone through is an epoch, in an order of its own."
     def __init__(self, urls, # a list of addresses, or {address: samples in it}: then it is seen that all are there
                  batch:int=16, seed:int=0, workers:int=0, buffer:int=1000,
-                 kept:list=None, # where a split that is kept in memory is, or will be
-                 **kw):
+                 kept:list=None, **kw): # kept: where a split that stays in memory is, or will be
         self.urls, self.batch, self.seed, self.workers, self.buffer, self.epoch = urls, batch, seed, workers, buffer, 0
         self.kept, self.kw = kept, kw
 

@@ -72,11 +72,13 @@ def from_archive(cls:Paintings, archive, # .zip or .tar with style folders in it
 
 # %% ../nbs/04_sources.ipynb #b2dff424
 def _unpacked(archive, out=None):
-    folder = _unpack_archive(archive,
-                             out or Path(archive).with_name(Path(archive).name.split('.')[0]))
+    out = out or Path(archive).with_name(Path(archive).name.split('.')[0])
+    return _collection_in(_unpack_archive(archive, out))
+
+def _collection_in(folder): # the one folder in which everything lies, or the folder itself
     inside = [f for f in folder.iterdir() if not f.name.startswith(('.', '__MACOSX'))]
-    wrapped = len(inside) == 1 and inside[0].is_dir() and any(f.is_dir() for f in inside[0].iterdir())
-    return inside[0] if wrapped else folder
+    if len(inside) != 1 or not inside[0].is_dir(): return folder
+    return inside[0] if any(f.is_dir() for f in inside[0].iterdir()) else folder
 
 # %% ../nbs/04_sources.ipynb #570c8236
 def _classes(file): # 'number name' lines -> {number: name}
@@ -115,10 +117,11 @@ def _word(rows, row, key): # labels are numbers there, and their names stand in 
 # %% ../nbs/04_sources.ipynb #c7d58de7
 def _save_picture(image, file): # a PIL image, or what `datasets` gives with decode=False
     with atomic_path(file) as p:
-        if not isinstance(image, dict): image.convert('RGB').save(p)
-        else:
-            p.write_bytes(image['bytes'] if image.get('bytes') is not None
-                          else Path(image['path']).read_bytes())
+        if isinstance(image, dict): p.write_bytes(_picture_bytes(image))
+        else: image.convert('RGB').save(p)
+
+def _picture_bytes(image):
+    return Path(image['path']).read_bytes() if image.get('bytes') is None else image['bytes']
 
 # %% ../nbs/04_sources.ipynb #76fc84db
 def _save_rows(rows, # an iterable of dicts with 'image' and 'style', and perhaps 'artist', 'title', 'text'
@@ -181,15 +184,18 @@ def _addresses(rows): # of text, of dicts, or a file of either -> [{'url', 'styl
 
 # %% ../nbs/04_sources.ipynb #7c5456a2
 def _named(rows): # file names that say what the address says, no two the same
-    def name(url):
-        return re.sub(r'[^\w.()-]+', '-',
-                      unquote(urlsplit(url).path).rsplit('/', 1)[-1])[-150:].lstrip('.-')
-    def style(r): return re.sub(r'[^a-zA-Z0-9_ -]+', '_', r.get('style') or 'unsorted')
-    names = [f"{style(r)}/{name(r['url']) or 'picture'}" for r in rows]
+    names = [_plain_name(r) for r in rows]
     twice = {k for k, n in Counter(names).items() if n > 1}
-    mark = lambda url: hashlib.sha256(url.encode()).hexdigest()[:8]
-    return [n if n not in twice else f"{n.rsplit('/', 1)[0]}/{mark(r['url'])}-{n.rsplit('/', 1)[1]}"
-            for n, r in zip(names, rows)]
+    return [_marked(n, r['url']) if n in twice else n for n, r in zip(names, rows)]
+
+def _plain_name(r): # style/end of the address
+    name = re.sub(r'[^\w.()-]+', '-', unquote(urlsplit(r['url']).path).rsplit('/', 1)[-1])
+    style = re.sub(r'[^a-zA-Z0-9_ -]+', '_', r.get('style') or 'unsorted')
+    return f"{style}/{name[-150:].lstrip('.-') or 'picture'}"
+
+def _marked(name, url): # told apart from others of that name
+    style, name = name.rsplit('/', 1)
+    return f"{style}/{hashlib.sha256(url.encode()).hexdigest()[:8]}-{name}"
 
 # %% ../nbs/04_sources.ipynb #85532a52
 def _fetch(url, file, at_most, timeout): # '' or what went wrong
