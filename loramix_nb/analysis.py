@@ -113,9 +113,7 @@ def _crossover(c:AlphaCurve)->float|None: # alpha; None if the second style neve
     return None if np.isnan(alpha) else alpha
 
 # %% ../nbs/24_analysis.ipynb #d40accba
-def _curve_summary(c:AlphaCurve,
-                   slack:float=.02, # a fall up to this counts as noise
-                  )->dict: # start, end, worst_step, rises, crossover
+def _curve_summary(c:AlphaCurve, slack:float=.02)->dict: # a fall up to `slack` counts as noise
     "The ends of a curve, its largest fall, whether it rises, and its crossover."
     worst = float(min(np.diff(c.mean)))
     return dict(start=c.mean[0], end=c.mean[-1], worst_step=worst, rises=worst >= -slack,
@@ -273,10 +271,12 @@ def _draw_triangle(ax, styles, title): # outline and corner labels
     ax.set_title(title, fontsize=9)
 
 # %% ../nbs/24_analysis.ipynb #9907d070
-def _plot_probability(ax, xy, p, colour): # xy [n,2], p [n]
+def _white_to(colour): # a matplotlib colour map
     from matplotlib.colors import LinearSegmentedColormap
-    ramp = LinearSegmentedColormap.from_list('style', ['#ffffff', colour])
-    drawn = ax.tripcolor(*xy.T, p, shading='gouraud', cmap=ramp, vmin=0, vmax=1,
+    return LinearSegmentedColormap.from_list('style', ['#ffffff', colour])
+
+def _plot_probability(ax, xy, p, colour): # xy [n,2], p [n]
+    drawn = ax.tripcolor(*xy.T, p, shading='gouraud', cmap=_white_to(colour), vmin=0, vmax=1,
                          rasterized=True) # browsers do not blend the triangles of an SVG
     ax.plot(*xy.T, '.', color='#0004', ms=3)
     ax.figure.colorbar(drawn, ax=ax, shrink=.7, ticks=[0, .5, 1])
@@ -330,10 +330,7 @@ def _point_style(names): # colour, legend entry and marker size of a mix of thes
     return _style_colour(names[0]), _display_name(names[0]), 5
 
 # %% ../nbs/24_analysis.ipynb #8fd6fbb2
-def _wilson(k:int,        # hits
-            n:int,        # of how many
-            z:float=1.96, # 1.96 for 95 %
-           )->tuple[float, float]: # low and high end, in 0..1
+def _wilson(k:int, n:int, z:float=1.96)->tuple[float, float]: # k hits of n; 1.96 for 95 %
     "Wilson's interval of a share ([Wilson 1927](https://doi.org/10.1080/01621459.1927.10502953))."
     if not n: return 0., 1.
     mid, half = (k + z*z/2) / (n + z*z), z * (k*(n - k)/n + z*z/4)**.5 / (n + z*z)
@@ -358,10 +355,8 @@ def _baseline(rows:list[dict], classes:list[str], key:str='judge')->dict: # clas
     return {c: _share_with_interval(r[key]['guess'] == c for r in bare) for c in classes}
 
 # %% ../nbs/24_analysis.ipynb #38023458
-def _subject_kept(rows:list[dict],
-                  subjects:dict,        # prompt -> subject
-                  key:str='subject',    # name of the recogniser's answers in the rows
-                 )->dict: # a share
+def _subject_kept(rows:list[dict], subjects:dict, # prompt -> subject
+                  key:str='subject')->dict: # the recogniser's answers in the rows -> a share
     "How often the subject of the prompt is recognised in mixed pictures."
     mixed = [r for r in rows if len(_mix_weights(r)) > 1]
     return _share_with_interval(r[key]['guess'] == subjects[r['prompt']] for r in mixed)

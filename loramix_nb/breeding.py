@@ -23,10 +23,8 @@ from .survey import Votes
 # %% ../nbs/29_breeding.ipynb #63ed0d52
 class Span:
     "All linear mixes of some LoRAs, described by their Gram matrix; a mix is a row of weights."
-    def __init__(self,
-                 loras:dict,    # name -> Lora
-                 G:Tensor=None, # their Gram matrix; computed if None
-                ):
+    def __init__(self, loras:dict, # name -> Lora
+                 G:Tensor=None): # their Gram matrix; computed if None
         _check_families(list(loras.values()))
         self.loras, self.names = dict(loras), list(loras)
         self.G = gram(list(loras.values())) if G is None else G
@@ -249,18 +247,22 @@ def _differences(span, V, by): # [m, m]
 def _score(f, D, k, span, V, names): # one fitness: a number, or several, for each of V
     if f == 'novelty': return novelty(D, k)
     if isinstance(f, Votes): return _vote_scores(f, names, len(V))
-    if hasattr(f, 'of_mixes'): return f.of_mixes(span.loras, V)
-    names = [*names, *['child']*(len(V) - len(names))]
-    return f([span.merge(v, n) for v, n in zip(V, names)])
+    return f.of_mixes(span.loras, V) if hasattr(f, 'of_mixes') else f(_merged(span, V, names))
 
+def _merged(span, V, names): # `Lora`s; those without a name are children
+    names = [*names, *['child']*(len(V) - len(names))]
+    return [span.merge(v, n) for v, n in zip(V, names)]
+
+# %% ../nbs/29_breeding.ipynb #b6a22a53
 def _scores(c, span, V, names): # V: members first, then offspring -> differences, scores [m, s]
-    D, columns = _differences(span, V, c.by), []
-    for f in c.fitness:
-        column = np.asarray(_score(f, D, c.neighbours, span, V, names), float)
-        if len(column) != len(V):
-            raise ValueError(f"fitness gave {len(column)} numbers for {len(V)} LoRAs: one each")
-        columns.append(column.reshape(len(V), -1))
+    D = _differences(span, V, c.by)
+    columns = [_column(_score(f, D, c.neighbours, span, V, names), len(V)) for f in c.fitness]
     return D, np.concatenate(columns, 1)
+
+def _column(x, n): # [n, s]
+    x = np.asarray(x, float)
+    if len(x) != n: raise ValueError(f"fitness gave {len(x)} numbers for {n} LoRAs: one each")
+    return x.reshape(n, -1)
 
 # %% ../nbs/29_breeding.ipynb #b2c2b256
 def _vote_scores(votes, names, n): # unseen offspring get a strength of 0, the mean
@@ -349,10 +351,11 @@ def _next_generation(pool, c, i): # the row of generation i
 def _check_fitness(c):
     if isinstance(c.by, str) and c.by not in ('distance', 'cosine'):
         raise ValueError(f"by={c.by!r}: it is 'distance', 'cosine' or a PictureFeatures")
-    for f in c.fitness:
-        if f != 'novelty' and not callable(f) and not isinstance(f, Votes):
-            raise ValueError(f"fitness {f!r}: it is 'novelty', a function, a PictureFeatures "
-                             "or Votes")
+    for f in c.fitness: _check_one_fitness(f)
+
+def _check_one_fitness(f):
+    if f != 'novelty' and not callable(f) and not isinstance(f, Votes):
+        raise ValueError(f"fitness {f!r}: it is 'novelty', a function, a PictureFeatures or Votes")
 
 # %% ../nbs/29_breeding.ipynb #202182b5
 def _check_breeding(pool, iterations, c): # before anything is merged

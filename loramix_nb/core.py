@@ -267,12 +267,10 @@ class Run:
         self.config, self.seed = self.info['config'], self.info['seed']
 
     def _refuse_another(self, asked):
-        flat = lambda d: {**d['config'], 'seed': d['seed']}
-        was, now = flat(self.info), flat(asked)
-        diffs = [f'{k}={was.get(k)!r} and not {now.get(k)!r}'
-                 for k in {**was, **now} if was.get(k) != now.get(k)]
-        if diffs:
-            raise ValueError(f"{self.folder} was made with {', '.join(diffs)}: take another folder or these values")
+        was, now = ({**d['config'], 'seed': d['seed']} for d in (self.info, asked))
+        odd = _changed(was, now)
+        if odd: raise ValueError(f"{self.folder} was made with {odd}: "
+                                 "take another folder or these values")
 
     def __truediv__(self, name)->Path: return self.folder/name
     def __repr__(self): return f'Run({self.folder.as_posix()!r}, {self.config}, seed={self.seed})'
@@ -281,12 +279,17 @@ class Run:
              fn): # called with nothing, returns what JSON can hold
         "The result of `fn()`, which is called only if this step has not been done yet."
         file = self.folder/'steps'/f'{name}.json'
-        if not file.exists():
-            start = time.perf_counter()
-            result = fn()
-            write_json(file, {'result': result, 'seconds': round(time.perf_counter() - start, 3)})
+        if not file.exists(): write_json(file, _timed(fn))
         # read back even the first time: a tuple is a list on every call or on none
         return read_json(file)['result']
+
+def _changed(was, now): # 'a=1 and not 2, …', '' for equal dicts
+    keys = [k for k in {**was, **now} if was.get(k) != now.get(k)]
+    return ', '.join(f'{k}={was.get(k)!r} and not {now.get(k)!r}' for k in keys)
+
+def _timed(fn):
+    start, result = time.perf_counter(), fn()
+    return {'result': result, 'seconds': round(time.perf_counter() - start, 3)}
 
 # %% ../nbs/00_core.ipynb #da267772
 @contextmanager

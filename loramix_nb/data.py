@@ -573,10 +573,7 @@ def edit_captions(self:Paintings, captions:dict, # {file name, or path inside th
 # %% ../nbs/03_data.ipynb #c2c99ee6
 _TOO_FEW = 3 # paintings of a style: one to hold back, and two that are not the same
 
-def _refuse_few(counts:dict, # {style: number of paintings}
-               least:int=_TOO_FEW, # of each
-              ):
-    "`ValueError` that names every style with too few paintings to learn from."
+def _refuse_few(counts:dict, least:int=_TOO_FEW): # {style: paintings}; names all with too few
     if few := {s: n for s, n in counts.items() if n < least}:
         said = ', '.join(f"'{s}' has {n}" for s, n in few.items())
         raise ValueError(f"too few paintings: {said}; a style needs {least} or more to be learned. Add some, or take "

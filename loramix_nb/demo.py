@@ -103,9 +103,10 @@ def demo_prompts(n:int=10, # subjects in the painter's order, repeated with othe
 def _demo_mixes(styles:list)->list[dict]: # weights by name
     "Lines between all pairs, mixtures of three styles, and no LoRA."
     lines = [w for a, b in combinations(styles, 2) for w in between(a, b)]
-    n = len(styles)
-    three = [dict(zip(styles, (.15, .35, .5))), {s: round(1/n, 4) for s in styles}] if n == 3 else []
-    return lines + three + [{}]
+    return lines + (_mixes_of_three(styles) if len(styles) == 3 else []) + [{}]
+
+def _mixes_of_three(styles):
+    return [dict(zip(styles, (.15, .35, .5))), {s: round(1/3, 4) for s in styles}]
 
 # %% ../nbs/34_demo.ipynb #10a2811a
 def _peak_rss_mb()->float|None: # MB (10⁶ bytes); None on Windows
@@ -125,8 +126,7 @@ def fast_precision(pipe:object, # a diffusers pipeline
 # %% ../nbs/34_demo.ipynb #bdeccde7
 class Demo:
     "A demo in a run folder; `Demo(out)()` runs all unfinished steps."
-    def __init__(self,
-                 out='runs/demo', # str or Path, the run's folder
+    def __init__(self, out='runs/demo', # str or Path, the run's folder
                  config:DemoConfig=DemoConfig(), # the settings
                  seed:int=0): # of paintings, training, noise and judge
         _check_demo(config, out)
@@ -206,8 +206,7 @@ def _with_vae_round_trips(pipe, pictures, labels, every:int=3)->tuple: # (pictur
 def _painter_splits(demo)->list: # training, validation, test
     "Newly painted pictures of the styles, of the plain style and of others."
     classes, n = [*demo.styles, 'plain', 'other'], demo.config.judged
-    more = classes + ['other'] # twice, since this class is the most varied
-    sets = (more, n), (classes, n//6 + 5), (classes, n//4 + 5)
+    sets = (classes + ['other'], n), (classes, n//6 + 5), (classes, n//4 + 5) # 'other' varies most
     return [painted_examples(c, k, 10*demo.seed + i, demo.size) for i, (c, k) in enumerate(sets)]
 
 # %% ../nbs/34_demo.ipynb #3d17337c

@@ -106,9 +106,7 @@ def _training_style(k, rng): # a style, and its name for the caption
     return blend([ERAS[eras[a]], ERAS[eras[b]]], [1 - t, t]), ''
 
 # %% ../nbs/23_metrics.ipynb #bf1f2acc
-def _info_nce(a:Tensor, b:Tensor, # [N,d]; row i of one belongs to row i of the other
-              sharp:float,        # inverse temperature
-             )->Tensor:
+def _info_nce(a:Tensor, b:Tensor, sharp:float)->Tensor: # [N,d] twice; inverse temperature
     "Symmetric InfoNCE loss ([van den Oord et al. 2018](https://arxiv.org/abs/1807.03748))."
     s = F.normalize(a, dim=1) @ F.normalize(b, dim=1).T * sharp
     y = torch.arange(len(a), device=a.device)
@@ -195,11 +193,14 @@ def _channel_statistics(maps):
 @torch.no_grad()
 def _in_batches(fn, pictures, batch):
     x = np.asarray(pictures)
+    _check_pictures(x)
+    return torch.cat([fn(x[i:i+batch]).float().cpu() for i in range(0, len(x), batch)])
+
+def _check_pictures(x):
     if x.ndim != 4 or x.shape[-1] != 3 or x.dtype != np.uint8:
         raise ValueError(f"metrics take uint8 pictures [N,H,W,3], these are {x.dtype} "
                          f"{list(x.shape)}")
     if not len(x): raise ValueError("no pictures: an empty folder or selection has no features")
-    return torch.cat([fn(x[i:i+batch]).float().cpu() for i in range(0, len(x), batch)])
 
 # %% ../nbs/23_metrics.ipynb #105c9883
 _SOURCES = dict(painted='(in the package)', clip='openai/clip-vit-base-patch32',
@@ -226,11 +227,9 @@ def _offline_advice(kind, source):
     ways = {'inception': 'its file from github.com/toshas/torch-fidelity/releases',
             'vgg16': 'its file from download.pytorch.org/models',
             'timm': f"({source!r}, FILE), a file of this network's weights"}
-    return (f"the weights of {source} are not in the cache and could not be fetched. Without a "
-            "network: "
-            f"extractor({kind!r}, source=…) with {ways.get(kind, folder)}; or "
-            "extractor('painted'), "
-            "which needs nothing")
+    return (f"the weights of {source} are not in the cache and could not be fetched. "
+            f"Without a network: extractor({kind!r}, source=…) with {ways.get(kind, folder)}; or "
+            "extractor('painted'), which needs nothing")
 
 # %% ../nbs/23_metrics.ipynb #7ce310c6
 def _painted(source):
@@ -289,8 +288,7 @@ def _timm(source): # a timm name, or (name, file)
 
 def _timm_inputs(x, config): # uint8 [B,H,W,3] -> normalised [B,3,h,w]
     x = torch.as_tensor(x).to(device()).permute(0, 3, 1, 2).float()/255
-    x = F.interpolate(x, config['input_size'][1:], mode='bicubic', antialias=True,
-                      align_corners=False)
+    x = F.interpolate(x, config['input_size'][1:], mode='bicubic', antialias=True)
     mean, std = (torch.tensor(config[k], device=device()).view(3, 1, 1) for k in ('mean', 'std'))
     return (x.clamp(0, 1) - mean) / std
 
@@ -366,12 +364,15 @@ def dino(*, generated:np.ndarray, source:np.ndarray, # uint8 [N,H,W,3] and [M,H,
     return image_similarity(generated=generated, source=source, by=by, metric='DINO')
 
 # %% ../nbs/23_metrics.ipynb #774425f7
+def _prompt_list(prompts, n): # of n
+    prompts = [prompts]*n if isinstance(prompts, str) else list(prompts)
+    if len(prompts) != n: raise ValueError(f"{n} pictures but {len(prompts)} prompts")
+    return prompts
+
 def _with_prompts(pictures, prompts, by): # unit vectors of pictures and prompts, and the prompts
-    prompts = [prompts]*len(pictures) if isinstance(prompts, str) else list(prompts)
     if not by.read:
         raise ValueError(f"{by.name} reads no text: take extractor('clip') or extractor('painted')")
-    if len(prompts) != len(pictures):
-        raise ValueError(f"{len(pictures)} pictures but {len(prompts)} prompts")
+    prompts = _prompt_list(prompts, len(pictures))
     return _unit(by(pictures)), _unit(by.read(prompts)), prompts
 
 # %% ../nbs/23_metrics.ipynb #4270cddf
@@ -396,11 +397,14 @@ def prompt_adherence(*, generated:np.ndarray, # uint8 [N,H,W,3]
 # %% ../nbs/23_metrics.ipynb #a74ffc9d
 def _frechet(a:Tensor, b:Tensor)->float: # features [N,d], [M,d]
     "Fréchet distance between Gaussians fitted to two sets of features."
-    a, b = a.double(), b.double()
-    (ca, A), (cb, B) = ((x.mean(0), (x - x.mean(0)) / (len(x) - 1)**.5) for x in (a, b))
-    if len(a) + len(b) < 2*a.shape[1]: root = torch.linalg.svdvals(A @ B.T).sum()
-    else: root = _root_trace(A.T @ A, B.T @ B)
+    (ca, A), (cb, B) = map(_centred, (a.double(), b.double()))
+    few = len(A) + len(B) < 2*A.shape[1]
+    root = torch.linalg.svdvals(A @ B.T).sum() if few else _root_trace(A.T @ A, B.T @ B)
     return float((ca - cb).square().sum() + A.square().sum() + B.square().sum() - 2*root)
+
+def _centred(x): # the mean, and a root of the covariance: A such that AᵀA is it
+    mean = x.mean(0)
+    return mean, (x - mean) / (len(x) - 1)**.5
 
 # %% ../nbs/23_metrics.ipynb #bb56d957
 def _root_trace(S, T): # tr (S T)^½
@@ -434,8 +438,7 @@ def fid(*, generated:np.ndarray, reference:np.ndarray, # uint8 [N,H,W,3] and [M,
     return Measurement('FID', value, value - 1.96*sd, value + 1.96*sd, len(a), by.name)
 
 # %% ../nbs/23_metrics.ipynb #efe96e20
-def _mmd2(x:np.ndarray, y:np.ndarray, # features [m,d] each
-          degree:int=3)->float:
+def _mmd2(x:np.ndarray, y:np.ndarray, degree:int=3)->float: # features [m,d] each
     "Unbiased squared maximum mean discrepancy with the kernel (x·y/d + 1)³."
     k = lambda a, b: (a @ b.T / a.shape[1] + 1)**degree
     m, off = len(x), lambda K: K.sum() - np.trace(K)
@@ -482,10 +485,11 @@ def diversity(*, generated:np.ndarray, # uint8 [N,H,W,3]
 def _map_distances(pictures, by): # [N,N]
     if not by.maps: raise ValueError(f"{by.name} has no maps: take how='embedding'")
     D = torch.zeros(len(pictures), len(pictures), dtype=torch.float64)
-    for m in by.maps(np.asarray(pictures)):
-        x = F.normalize(m.double(), dim=1).flatten(1).cpu() / (m.shape[2]*m.shape[3])**.5
-        D += torch.cdist(x, x).square()
+    for x in map(_unit_map, by.maps(np.asarray(pictures))): D += torch.cdist(x, x).square()
     return D
+
+def _unit_map(m): # [N,C,h,w] -> [N,C·h·w], each place of length 1/√(h·w)
+    return F.normalize(m.double(), dim=1).flatten(1).cpu() / (m.shape[2]*m.shape[3])**.5
 
 # %% ../nbs/23_metrics.ipynb #29279114
 def _gram_matrices(maps:list)->list: # of [B,C,C] per map
@@ -537,9 +541,11 @@ def _subject_metrics(x, prompts, source, clip, dino): # each metric with low and
     found = [clip_i(generated=x, source=source, by=clip),
              clip_t(generated=x, prompts=prompts, by=clip)]
     if dino: found.append(image_similarity(generated=x, source=source, by=dino, metric='DINO'))
-    out = {}
-    for m in found: out |= {m.metric: m.value, f'{m.metric} low': m.low, f'{m.metric} high': m.high}
-    return {**out, 'extractors': [m.extractor for m in found]}
+    values = {k: v for m in found for k, v in _with_interval(m).items()}
+    return {**values, 'extractors': [m.extractor for m in found]}
+
+def _with_interval(m):
+    return {m.metric: m.value, f'{m.metric} low': m.low, f'{m.metric} high': m.high}
 
 # %% ../nbs/23_metrics.ipynb #235d1d6f
 def _table_markdown(rows:list[dict])->str: # of `subject_table`

@@ -237,13 +237,11 @@ class Mixer:
         return self._write(0.)
 
     def _write(self, at):
-        plain = not (self.parts or self.ramps)
-        if plain: W = torch.tensor(self.now) # the same for all layers
-        for d in self.diagonals:
-            if not plain:
-                W = torch.tensor([[_weight_at(x, d.layer, at) for x in r] for r in self.now])
-            d.set(W)
+        W = None if self.parts or self.ramps else torch.tensor(self.now) # the same for all layers
+        for d in self.diagonals: d.set(self._weights_of(d, at) if W is None else W)
         return self
+    def _weights_of(self, d, at):
+        return torch.tensor([[_weight_at(x, d.layer, at) for x in r] for r in self.now])
 
     def _follow(self, unet, args, kw): # before each step
         if not self.ramps: return

@@ -492,12 +492,12 @@ def check(self:Pool)->list[str]: # one line for each problem; empty if there is 
     return wrong
 
 # %% ../nbs/27_pool.ipynb #07f9db66
-def _bases(lora): # layer -> orthonormal bases of the change's output and input space
-    out = {}
-    for k, f in lora.items():
-        U, S, Vh = _thin_svd(f); there = S > 1e-6 * S[0]
-        out[k] = U[:, there].double(), Vh[there].T.double()
-    return out
+def _bases(lora): return {k: _layer_bases(f) for k, f in lora.items()}
+
+def _layer_bases(f): # orthonormal ones of the change's output and input space
+    U, S, Vh = _thin_svd(f)
+    there = S > 1e-6 * S[0]
+    return U[:, there].double(), Vh[there].T.double()
 
 # %% ../nbs/27_pool.ipynb #eeb0979d
 def _angle(a, b): # of two LoRAs' bases
@@ -532,13 +532,12 @@ def pairwise_differences(loras:list, # of `Lora`s
     return _from_gram(gram(loras), by)
 
 # %% ../nbs/27_pool.ipynb #44e9a78c
-def _from_gram(G:Tensor,          # [n, n] inner products
-              by:str='distance', # or 'cosine'
-             )->Tensor: # [n, n]
-    "Differences from inner products."
+def _from_gram(G:Tensor, by:str='distance')->Tensor: # inner products -> differences, both [n, n]
     if by == 'distance': return distances(G)
-    if by != 'cosine':
-        raise ValueError(f"by={by!r}: it is 'distance', 'cosine', 'angle' or a function")
+    if by == 'cosine': return _cosine_differences(G)
+    raise ValueError(f"by={by!r}: it is 'distance', 'cosine', 'angle' or a function")
+
+def _cosine_differences(G):
     n = G.diagonal().clamp(min=1e-300).sqrt()
     return (1 - G / (n * n[:, None])).clamp(min=0).fill_diagonal_(0)
 
@@ -576,8 +575,7 @@ def compare(self:Pool,
     return pairwise_differences([self[n] for n in self], by)
 
 @patch(nm='novelty')
-def _pool_novelty(self:Pool,
-                  by='distance', # as for `pairwise_differences`
+def _pool_novelty(self:Pool, by='distance', # as for `pairwise_differences`
                   k:int=3, # neighbours
                  )->dict: # name -> mean difference from the k nearest members
     "The novelty of each member."

@@ -100,8 +100,7 @@ def _read_batch(files): # uint8 [N,H,W,3]
     for f, p in zip(files, pictures):
         if p.shape != pictures[0].shape:
             raise ValueError(f"'{f}' has {size(*p.shape)} pixels and '{files[0]}' {size(h, w)}: "
-                             "the "
-                             "pictures of a sweep have one size")
+                             "the pictures of a sweep have one size")
     return np.stack(pictures)
 
 # %% ../nbs/22_scoring.ipynb #e5e7868e

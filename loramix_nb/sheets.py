@@ -6,6 +6,7 @@
 __all__ = ['label', 'grid', 'triangle', 'filmstrip']
 
 # %% ../nbs/18_sheets.ipynb #f9210bc1
+from itertools import product
 from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
@@ -19,6 +20,8 @@ def label(weights:dict, # name -> weight
     "A mix in words, without the styles of weight 0."
     lines = [f'{_amount(w)} {k.replace("_", " ")}' for k, w in _nonzero(weights).items()]
     return '\n'.join(lines) or 'no style'
+
+def _one_line(weights): return ', '.join(label(weights).split('\n'))
 
 # %% ../nbs/18_sheets.ipynb #1431780a
 def _amount(w): # of a number, a ramp, or a dict by part
@@ -110,9 +113,8 @@ def _stack_sheets(sheets:list, # pictures of PIL
 def _draw_film(sheet, h, hole): # h: height of the pictures, hole: of the perforation
     pen = ImageDraw.Draw(sheet)
     pen.rectangle((0, 0, sheet.width, h + 4*hole), '#222222')
-    for x in range(hole, sheet.width, 2*hole):
-        for y in (hole//2, h + 5*hole//2):
-            pen.rounded_rectangle((x, y, x + hole - 2, y + hole), 2, 'white')
+    for x, y in product(range(hole, sheet.width, 2*hole), (hole//2, h + 5*hole//2)):
+        pen.rounded_rectangle((x, y, x + hole - 2, y + hole), 2, 'white')
 
 # %% ../nbs/18_sheets.ipynb #8c19ed85
 def filmstrip(pictures:list, # uint8 [N, H, W, 3]
@@ -140,11 +142,14 @@ def _film_kind(out):
         raise ValueError(f"a film is a .gif, .webp or .mp4, not '{kind}' ('{out}')")
     return kind
 
-def _mp4(pictures, path, fps):
+def _imageio():
     try: import imageio.v2 as imageio, imageio_ffmpeg # noqa: F401
     except ImportError as e:
         raise ImportError("MP4 needs imageio with ffmpeg: pip install 'loramix-nb[video]'") from e
-    with imageio.get_writer(path, fps=fps, macro_block_size=2, quality=8) as w:
+    return imageio
+
+def _mp4(pictures, path, fps):
+    with _imageio().get_writer(path, fps=fps, macro_block_size=2, quality=8) as w:
         for p in pictures: w.append_data(np.asarray(p))
 
 # %% ../nbs/18_sheets.ipynb #fa296e31

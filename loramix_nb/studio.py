@@ -20,7 +20,7 @@ from .lora import gram, Lora
 from .formats import load_lora
 from .merging import _BLOCKS, Recipe
 from .mixer import mix_into
-from .sheets import label
+from .sheets import _one_line
 from .sampling import _paint_batch, StopSampling
 from .analysis import _display_name, _style_colour
 try: import anywidget, traitlets
@@ -71,14 +71,16 @@ class _LatestOnly:
         if error: raise error
 
 # %% ../nbs/32_studio.ipynb #e87474c6
-def _png_bytes(picture:np.ndarray, # uint8 [H, W, 3]
-        row:dict=None, # its settings, stored in the file
-       )->bytes:
+def _png_bytes(picture:np.ndarray, row:dict=None)->bytes: # uint8 [H, W, 3]; its settings
     "A picture as the bytes of a PNG file."
-    info, file = PngImagePlugin.PngInfo(), io.BytesIO()
-    if row: info.add_itxt('loramix', json.dumps(row, ensure_ascii=False))
-    Image.fromarray(picture).save(file, 'png', pnginfo=info, compress_level=1)
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, 'png', pnginfo=_png_info(row), compress_level=1)
     return file.getvalue()
+
+def _png_info(row): # with the settings as text
+    info = PngImagePlugin.PngInfo()
+    if row: info.add_itxt('loramix', json.dumps(row, ensure_ascii=False))
+    return info
 
 # %% ../nbs/32_studio.ipynb #395d58ee
 def _pixel_id(picture:np.ndarray)->str: # 16 hex characters
@@ -372,7 +374,7 @@ class _MixWidget(_BaseWidget):
         e = self.renderer
         return _python_code(_load_name(e.pipe), self.weights, self.prompt, self.seed, e.steps, e.guidance, e.negative,
                     self.all_files, self.recipe)
-    def caption(self): return ', '.join(label(self.weights).split('\n'))
+    def caption(self): return _one_line(self.weights)
     def _picture_and_caption(self):
         return self.seen.get('png', b''), f'{self.prompt}: {self.caption()}'
 

@@ -240,9 +240,11 @@ def _spearman(x, y): # nan where one of them does not vary
     return float(a @ b) / length if length else math.nan
 
 # %% ../nbs/28_survey.ipynb #eef7cf24
+def _drawn_times(rng, names): # name -> how often it is drawn, with replacement
+    drawn = rng.integers(len(names), size=len(names))
+    return dict(zip(names, np.bincount(drawn, minlength=len(names))))
+
 def _bootstrap_sample(rng, n, pairs): # indices of the resampled values
     if pairs is None: return rng.integers(n, size=n)
-    names = sorted({s for p in pairs for s in p})
-    drawn = rng.integers(len(names), size=len(names))
-    times = dict(zip(names, np.bincount(drawn, minlength=len(names))))
+    times = _drawn_times(rng, sorted({s for p in pairs for s in p}))
     return np.repeat(np.arange(n), [times[a] * times[b] for a, b in pairs])

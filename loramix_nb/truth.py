@@ -246,12 +246,13 @@ def _rank_correlation(u, v): # Spearman's, of the finite pairs; nan for fewer th
 # %% ../nbs/25_truth.ipynb #1ec6314a
 def refactored(lora:Lora, seed:int=0)->Lora:
     "The same ΔW with other factors: up·Q and Qᵀ·down for a random orthogonal Q."
-    def rotate(f):
-        g = torch.Generator().manual_seed(seed)
-        Q = torch.linalg.qr(torch.randn(f.rank, f.rank, generator=g))[0]
-        down = (Q.T @ f.down.float().flatten(1)).reshape(f.down.shape)
-        return Factors(f.up.float() @ Q, down, f.scale)
-    return lora.map(rotate)
+    return lora.map(lambda f: _rotated(f, seed))
+
+def _rotated(f, seed):
+    g = torch.Generator().manual_seed(seed)
+    Q = torch.linalg.qr(torch.randn(f.rank, f.rank, generator=g))[0]
+    down = (Q.T @ f.down.float().flatten(1)).reshape(f.down.shape)
+    return Factors(f.up.float() @ Q, down, f.scale)
 
 # %% ../nbs/25_truth.ipynb #8b7341c4
 def without_block(lora:Lora, block:str)->Lora: # block: such as 'unet.down_blocks.0'

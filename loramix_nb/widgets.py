@@ -14,7 +14,7 @@ from PIL import Image
 from .shards import native_size
 from .merging import Recipe
 from .mixer import mix_into
-from .sheets import label
+from .sheets import _one_line
 from .sampling import _paint_batch, StopSampling, Sweep
 from .transfer import (edge_map, _has_ip_adapter, _layout, _paint_over, _read_photo,
                                  RestyleSettings)
@@ -27,9 +27,7 @@ except ImportError as e:
     raise ImportError("widgets need the extra 'app': pip install 'loramix-nb[app]'") from e
 
 # %% ../nbs/33_widgets.ipynb #8adc10a7
-def _snap(values, # numbers, possibly from a browser
-         low:float=0., high:float=1., step:float=.05,
-        )->list:
+def _snap(values, low:float=0., high:float=1., step:float=.05)->list: # numbers, e.g. of a browser
     "Round numbers to a grid within bounds; `ValueError` if one is not finite."
     v = np.asarray(list(values), dtype=float)
     if not np.isfinite(v).all(): raise ValueError(f"{values}: a control needs finite numbers")
@@ -88,8 +86,7 @@ def _nearest_on_edges(p)->np.ndarray: # [3] weights
         near.append(np.eye(3)[i]*(1 - t) + np.eye(3)[j]*t)
     return min(near, key=lambda w: ((w @ _CORNERS - p)**2).sum())
 
-def _triangle_weights(x:float, y:float)->list: # three shares
-    "The mix of a point, or of the nearest point of the triangle."
+def _triangle_weights(x:float, y:float)->list: # three shares, of the nearest point inside
     p = np.array([x, y])
     b, c = np.linalg.solve((_CORNERS[1:] - _CORNERS[0]).T, p - _CORNERS[0])
     w = np.array([1 - b - c, b, c])
@@ -175,7 +172,7 @@ class MixBoard(_MixWidget):
 
 # %% ../nbs/33_widgets.ipynb #4c8e475f
 def _columns(row): # the settings to filter by, as text
-    plain = {'mix': ', '.join(label(row['weights']).split('\n')), **{k: row.get(k) for k in
+    plain = {'mix': _one_line(row['weights']), **{k: row.get(k) for k in
              ('prompt', 'seed', 'steps', 'guidance', 'scheduler', 'negative')}}
     return {k: str(v) for k, v in {**plain, 'judged': row.get('judge', {}).get('guess')}.items() if v is not None}
 
@@ -241,8 +238,8 @@ class SweepBrowser(_BaseWidget):
         self.code = _python_code(self.base, r['weights'], r['prompt'], r['seed'], r['steps'], r['guidance'],
                                  r['negative'],
                          self.files and {k: f for k, f in self.files.items() if k in r['weights']})
-        words = ', '.join(label(r['weights']).split('\n'))
-        self.seen = dict(png=file, mark=_pixel_id(_pixels(file)), stage='full', words=words)
+        self.seen = dict(png=file, mark=_pixel_id(_pixels(file)), stage='full',
+                         words=_one_line(r['weights']))
 
     @property
     def row(self)->dict: return self.sweep.rows[self.picked]
@@ -312,12 +309,11 @@ def _figure_png(figure, dpi:int=80)->bytes: # a matplotlib `Figure`, drawn witho
     return file.getvalue()
 
 # %% ../nbs/33_widgets.ipynb #4055e634
-def _lineage_text(record:dict)->str: # of a pool's member
-    "The parents and weights of a member, as text."
+def _lineage_text(record:dict)->str: # the parents and weights of a pool's member
     if not record.get('parents'): return 'a founder'
-    mixed = label(dict(zip((p['name'] for p in record['parents']), record['weights'])))
-    return f"generation {record['generation']}: " + ', '.join(mixed.split('\n')) + (
-        '' if record['method'] == 'concat' else f" by {record['method']}")
+    mixed = _one_line(dict(zip((p['name'] for p in record['parents']), record['weights'])))
+    method = '' if record['method'] == 'concat' else f" by {record['method']}"
+    return f"generation {record['generation']}: {mixed}{method}"
 
 # %% ../nbs/33_widgets.ipynb #e4f84ff0
 class PoolBrowser(_BaseWidget):
@@ -401,9 +397,10 @@ class PoolBrowser(_BaseWidget):
     def recipe(self)->Recipe:
         "The selected members: two by their weights, more in equal parts; all if none is selected."
         names = self.selected or list(self.pool)
-        two = self.selected and len(names) == 2
-        return Recipe([self.pool[n] for n in names], _snap([1 - self.share, self.share], step=.01) if two else
-                      [round(1/len(names), 4)]*len(names))
+        return Recipe([self.pool[n] for n in names], self._shares(len(names)))
+    def _shares(self, n):
+        if self.selected and n == 2: return _snap([1 - self.share, self.share], step=.01)
+        return [round(1/n, 4)]*n
 
     def _say(self):
         if not len(self.pool): self.code = ''; return
@@ -491,7 +488,7 @@ class TransferBoard(_MixWidget):
         return Recipe([self.files.get(k, l) for k, l in self.loras.items()], list(self.at[3:]))
     def positions(self, recipe):
         return [*self.at[:3], *_recipe_weights(recipe, {**self.loras, **self.files})[0].values()]
-    def caption(self): return ', '.join([f'{self.photo}', *label(self.weights).split('\n')])
+    def caption(self): return f'{self.photo}, {_one_line(self.weights)}'
 
     def lines(self):
         e, have = self.renderer, _loading_line(_load_name(self.renderer.pipe), self.all_files)
