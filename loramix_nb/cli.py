@@ -6,7 +6,7 @@
 __all__ = ['JOBS', 'build_parser', 'main']
 
 # %% ../nbs/35_cli.ipynb #a649dab4
-import difflib, json, os, re, secrets, shutil, socket, subprocess, sys
+import difflib, json, math, os, re, secrets, shutil, socket, subprocess, sys
 from dataclasses import fields, replace
 from importlib.util import find_spec
 from inspect import signature
@@ -148,6 +148,8 @@ def _files(args, least=1): # paths, for a job without weights
 def _given(**kw): return {k: v for k, v in kw.items() if v is not None} # options that were typed
 
 # %% ../nbs/35_cli.ipynb #a0d37e6f
+_FILE_FORMATS = 'diffusers', 'kohya', 'comfy', 'native'
+
 @_job('loramix mix a.safetensors:0.3 b.safetensors:0.7 -o c.safetensors',
      'loramix mix a.safetensors:.5 b.safetensors:.5 -o c.safetensors --method svd --rank 16',
      'loramix mix --recipe recipe.yaml -o c.safetensors')
@@ -159,7 +161,7 @@ def _mix(*loras:str,           # files, each with its weight after a colon
         recipe:str='',        # a JSON or YAML file instead of all this
         seed:int=0,           # for methods that draw random numbers
         missing:Annotated[str, 'a layer that only some have', {'choices': ('error', 'skip', 'zero')}]='error',
-        format:Annotated[str, 'of the file', {'choices': ('diffusers', 'kohya')}]='diffusers',
+        format:Annotated[str, 'of the file; what most programs read if not given', {'choices': _FILE_FORMATS}]=None,
         dtype:str=None,       # fp32, fp16 or bf16; as the inputs are if not given
        )->dict:
     "Mix LoRA files into one."
@@ -172,7 +174,7 @@ def _mix(*loras:str,           # files, each with its weight after a colon
     _check_out_file(out, *paths)
     made = merge(Recipe.load(recipe) if recipe else Recipe(paths, weights, method, params, seed, missing))
     save_lora(made.replace(name=Path(out).stem), out, format, dtype)
-    return {'file': out, 'layers': len(made), 'rank': max(f.rank for f in made.values())}
+    return {'file': out, 'layers': len(made), 'rank': max(made.ranks, default=0)}
 
 # %% ../nbs/35_cli.ipynb #8ad1c0d4
 def _check_out_file(out, *read): # refuse an output that is a folder or an input
@@ -206,7 +208,7 @@ def _paintings(file): # the list that `loramix data` wrote
 @_job('loramix convert a.safetensors -o a_kohya.safetensors --format kohya --dtype fp16')
 def _convert(lora:str,                # a LoRA file in any format, or a peft adapter folder
             out:str='converted.safetensors', # the file to write
-            format:Annotated[str, 'of the file', {'choices': ('diffusers', 'kohya')}]='diffusers',
+            format:Annotated[str, 'of the file; what most programs read if not given', {'choices': _FILE_FORMATS}]=None,
             dtype:str=None,          # fp32, fp16 or bf16; as it is if not given
             rank:int=None,           # resize to this rank
             strict:bool=True,        # skip unknown keys instead of refusing the file
@@ -219,7 +221,7 @@ def _convert(lora:str,                # a LoRA file in any format, or a peft ada
     found = load_lora(lora, strict=strict)
     if rank is not None: found = resize(found, rank)
     save_lora(found, out, format, dtype)
-    return {'file': out, 'layers': len(found), 'rank': max(f.rank for f in found.values())}
+    return {'file': out, 'layers': len(found), 'rank': max(found.ranks, default=0)}
 
 # %% ../nbs/35_cli.ipynb #5f384443
 @_job('loramix inspect a.safetensors', 'loramix inspect a.safetensors --json')
@@ -227,13 +229,14 @@ def _inspect(lora:str,         # a LoRA file in any format, or a peft adapter fo
             strict:bool=True, # skip unknown keys instead of refusing the file
            )->dict:
     "Show a LoRA file's family, ranks, norms and metadata."
-    from loramix_nb.lora import norm
+    from loramix_nb.lora import Factors
     from loramix_nb.formats import base_family, block_norms, load_lora
     _check_there(lora)
     found = load_lora(lora, strict=strict)
-    return {'name': found.name, 'family': base_family(found), 'layers': len(found), 'norm': round(norm(found), 4),
-            'ranks': sorted({f.rank for f in found.values()}), 'alphas': sorted({f.alpha for f in found.values()}),
-            'dtype': str(next(iter(found.values())).up.dtype)[6:], 'metadata': dict(found.metadata),
+    return {'name': found.name, 'family': base_family(found), 'layers': len(found),
+            'norm': round(math.hypot(*block_norms(found).values()), 4), 'ranks': found.ranks,
+            'alphas': sorted({f.alpha for f in found.values() if isinstance(f, Factors)}),
+            'dtype': '/'.join(found.dtypes), 'metadata': dict(found.metadata),
             'blocks': {k: round(v, 4) for k, v in block_norms(found).items()}}
 
 # %% ../nbs/35_cli.ipynb #b458a428

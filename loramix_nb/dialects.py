@@ -9,9 +9,8 @@ __all__ = []
 import math, re
 from dataclasses import replace
 import torch
-from .lora import (_add_factors, distance, Factors, Full, _in_shape, norm, Relative, _wide)
-from .families import (_bare_layer, _FAMILIES, _family_of, _fill, _look_up, _module_name,
-                                 _to_ldm)
+from .lora import _add_factors, distance, Factors, Full, _in_shape, norm, Relative, _wide
+from .families import _bare_layer, _FAMILIES, _family_of, _fill, _look_up, _module_name, _to_ldm
 
 # %% ../nbs/09_dialects.ipynb #61fa8402
 _NAME = r'(?:\.(?!weight$|bias$)[\w-]+)?' # an adapter's name
@@ -93,7 +92,8 @@ def _boft(c, W):
 def _ia3(c, W):
     if 'ia3_l' in c.parts: # peft: the multiplier itself, [out, 1] or [1, in]
         l = c.parts['ia3_l'].double()
-        return W * (l.reshape(*l.shape[:2], *[1]*(W.ndim - 2)) - 1)
+        if l.ndim != 2: raise ValueError(f"its 'ia3_l' is {list(l.shape)}, which does not say of which side it is")
+        return W * (l.reshape(*l.shape, *[1]*(W.ndim - 2)) - 1)
     w, by_column = c.parts['ia3'].double().flatten(), bool(c.parts['on_input'])
     return W * w.reshape(*([1, -1] if by_column else [-1, 1]), *[1]*(W.ndim - 2))
 
@@ -175,7 +175,7 @@ def _check_parts(parts): # each is a finite block of numbers, and a factor is a 
             raise ValueError(f"its '{name}' is {list(t.shape)} of {str(t.dtype)[6:]}{why}")
         if not torch.isfinite(_wide(t) if t.is_floating_point() else t).all():
             raise ValueError(f"it contains NaN or infinity (in its '{name}'): the training diverged, or the file is "
-                             "damaged")
+                             "damaged: take an earlier checkpoint, or download it again")
 
 def _relative(parts): # the kind of a change that needs the base, or ''
     if {'magnitude', 'dora_scale'} & set(parts): return 'dora'
@@ -189,6 +189,8 @@ def _changes_from(parts:dict,       # part -> Tensor, of one layer
     "What the parts of one layer change."
     _check_parts(parts); kind, out = _relative(parts), {}
     product = {k: t for k, t in parts.items() if k in (*_PRODUCT, 'alpha') or k[:4] in ('hada', 'lokr')}
+    if kind == 'dora' and scale is not None and 'alpha' not in parts: # which goes with the parts from file to file
+        parts = {**parts, 'alpha': torch.tensor(scale * _rank_of(parts))}
     has = set(product) - {'alpha'} and kind in ('', 'dora')
     change = _factors_from(product, scale) if has else None
     if 'diff' in parts: change = _with_whole(change, Full(parts['diff']))
@@ -219,8 +221,9 @@ def _split_rows(change,       # `Factors` or `Full` of a fused layer
     "The pieces of a change, by rows; exact."
     if isinstance(change, Full): return [replace(change, diff=change.diff[s]) for s in _spans(change.shape[0], shares)]
     ups = [change.up[s] for s in _spans(len(change.up), shares)]
+    if len(ups) == 1: return [replace(change, up=ups[0])]
     used = torch.stack([u.ne(0).any(0) for u in ups])
-    if len(ups) == 1 or used.sum(0).max() > 1 or not used.any(1).all(): return [replace(change, up=u) for u in ups]
+    if used.sum(0).max() > 1 or not used.any(1).all(): return [replace(change, up=u) for u in ups]
     return [replace(change, up=u[:, k], down=change.down[k]) for u, k in zip(ups, used)]
 
 # %% ../nbs/09_dialects.ipynb #5c611339
@@ -372,29 +375,32 @@ def _low_rank(D, energy): # factors of the smallest rank that keeps a share of �
     if r * sum(D.flatten(1).shape) >= D.numel() or D.ndim not in (2, 4): return Full(D.float())
     return Factors((U[:, :r] * root).float(), (root[:, None] * Vh[:r]).reshape(r, *D.shape[1:]).float())
 
-def _on_base(layer, change, weights, done): # ΔW of one layer, in float64
+def _on_base(layer, change, weights): # ΔW of all the layers that it is for, in float64
     layers = change.layers or (layer,)
-    if missing := [l for l in layers if l not in weights]: raise ValueError(f"the base has no layer '{missing[0]}': resolve with the base that the LoRA was made for")
-    if id(change.parts) not in done:
-        W = torch.cat([weights[l].double() for l in layers])
-        D = _delta_on(change, _turn(W) if change.swap else W)
-        done[id(change.parts)] = (_turn(D) if change.swap else D).split([len(weights[l]) for l in layers])
-    return done[id(change.parts)][change.row]
+    if missing := [l for l in layers if l not in weights]:
+        raise ValueError(f"the base has no layer '{missing[0]}': resolve with the base that the LoRA was made for")
+    W = torch.cat([weights[l].detach().cpu().double() for l in layers])
+    D = _delta_on(change, _turn(W) if change.swap else W)
+    return (_turn(D) if change.swap else D).split([len(weights[l]) for l in layers])
 
 # %% ../nbs/09_dialects.ipynb #2f834c02
 @torch.no_grad()
 def _resolve_changes(changes:dict,       # diffusers layer -> change
-            weights:dict,       # diffusers layer -> the base's weight
-            energy:float=None,  # the share of each ‖ΔW‖² to keep, in (0, 1]; every change whole if None
-           )->dict: # the same without any `Relative`
+                     weights:dict,       # diffusers layer -> the base's weight
+                     energy:float=None,  # the share of each ‖ΔW‖² to keep, in (0, 1]; every change whole if None
+                    )->dict: # the same without any `Relative`
     "DoRA, OFT, BOFT, (IA)³ and GLoRA as changes of one base."
     if energy is not None and not 0 < energy <= 1: raise ValueError(f"energy {energy} is not in (0, 1]")
-    done, out = {}, {}
+    out = {}
     for layer, change in changes.items():
+        if layer in out: continue
         if not isinstance(change, Relative): out[layer] = change; continue
-        try: D = _on_base(layer, change, weights, done)
+        try: pieces = _on_base(layer, change, weights)
         except (ValueError, RuntimeError) as e: raise ValueError(f"layer '{layer}', {change.kind}: {e}") from e
-        out[layer] = Full(D.float()) if energy is None else _low_rank(D, energy)
+        for l in change.layers or (layer,): # those of a fused layer at once: its ΔW is large
+            if l not in changes or getattr(changes[l], 'parts', None) is not change.parts: continue
+            D = pieces[changes[l].row]
+            out[l] = Full(D.float()) if energy is None else _low_rank(D, energy)
     return out
 
 # %% ../nbs/09_dialects.ipynb #edc05661
@@ -411,7 +417,8 @@ def _grouped(changes): # layer -> {'': change, '.bias': change}
 def _own_layers(changes, family, xl): # the family's own name -> (a diffusers name, {'': change, '.bias': change})
     fused, out = {}, {}
     for name, kinds in _grouped(changes).items():
-        found = _look_up(family, name.removeprefix(_home(family))) if name.startswith(_home(family)) else None
+        home = family and _home(family)
+        found = _look_up(family, name.removeprefix(home)) if home and name.startswith(home) else None
         if not found: out[name] = name, kinds; continue
         entry, numbers, i = found
         if entry.options & {'xl', 'sd'} and ('xl' in entry.options) != xl:
@@ -485,10 +492,13 @@ def _parts_of(change, kind, layer): # part -> Tensor, as a file with words for a
     up = change.up if change.down.ndim == 2 else change.up[..., None, None]
     return {'up': up, 'down': change.down, 'alpha': _alpha_tensor(change, layer)}
 
+# %% ../nbs/09_dialects.ipynb #d09f01d0
 def _folded(change): # with a scale of 1
     if isinstance(change, Relative) or change.scale == 1: return change
-    if isinstance(change, Full): return Full(change.delta())
-    return Factors(change.scale * _wide(change.up), change.down)
+    old = change.diff if isinstance(change, Full) else change.up
+    new = change.scale * _wide(old)
+    if torch.equal(new.to(old.dtype).to(new.dtype), new): new = new.to(old.dtype) # such as half of it
+    return Full(new) if isinstance(change, Full) else Factors(new, change.down)
 
 # %% ../nbs/09_dialects.ipynb #24adb65e
 def _write_changes(changes:dict,       # diffusers layer -> change
@@ -498,8 +508,11 @@ def _write_changes(changes:dict,       # diffusers layer -> change
                   fit=_as_stored,     # (change, layer) -> the change in the numbers of the file
                  )->dict: # key -> Tensor
     "The tensors of a file. In the formats 'diffusers' and 'peft' each layer's alpha has to go into the metadata."
+    return _tensors_of(_file_layers(changes, family, format, xl), format, fit)
+
+def _tensors_of(layers, format, fit=_as_stored): # layers: as `_file_layers` gives them
     out = {}
-    for stem, (layer, kinds) in _file_layers(changes, family, format, xl).items():
+    for stem, (layer, kinds) in layers.items():
         for kind, change in kinds.items():
             if format == 'native' or isinstance(change, Full): change = _folded(change)
             out |= _layer_tensors(stem, layer, kind, fit(change, layer + kind), format)

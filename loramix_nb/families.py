@@ -355,12 +355,14 @@ _PREFIX = re.compile(r'base_model\.model\.|model\.diffusion_model\.|diffusion_mo
                      r'lora_(?:prior_)?unet_+(?:unet_)?|lora_transformer_|lycoris_(?:unet_)?|oft_(?:unet_)?(?!blocks|diag)')
 _TEXT = re.compile(r'(?:base_model\.model\.)?(?:text_encoders?(?:_[23])?\.|(?:lora|lycoris|oft)_te[123]?_)')
 
+@lru_cache(2**14)
 def _bare_layer(layer:str)->str:
     "A layer's name without the prefixes that programs put before it; '' for a layer of a text encoder."
     if _TEXT.match(layer): return ''
     while m := _PREFIX.match(layer): layer = layer[m.end():]
     return layer.replace('.processor.to_', '.to_')
 
+@lru_cache(2**14)
 def _shape_of(name): return re.sub(r'\d+|\*', '#', name).replace('.', '_')
 
 # %% ../nbs/08_families.ipynb #cb562986

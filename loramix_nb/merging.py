@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 import torch
 from .core import _damage_as_value_error, generator, _is_finite, read_json, write_json
-from .lora import (_add_factors, _check_rank, _down_matrix, Factors, gram, _in_shape,
-                             inner, _join_embeddings, Lora, _low_rank_approximation,
+from .lora import (_add_factors, _check_rank, _down_matrix, Factors, Full, gram, _in_shape,
+                             inner, _join_embeddings, Lora, _low_rank_approximation, Relative,
                              _scale_factors, _thin_svd, _truncate_layers, _wide)
-from .formats import base_family, _block_of, _distinct_names, load_lora, _to_ldm
+from .formats import base_family, _BLOCKS, _block_name, _block_of, _distinct_names, load_lora, _PRESETS
 from .architectures import layers
-
 
 # %% ../nbs/16_merging.ipynb #a75a715b
 _MISSING = 'error', 'skip', 'zero' # how to treat a layer that is not in all LoRAs
@@ -43,6 +42,8 @@ def _check_mix(loras, weights):
         if not isinstance(x, Lora):
             raise TypeError(f"a LoRA is to be a Lora, not a {type(x).__name__} ({str(x)[:60]}): "
                             "load_lora reads one from a file")
+        if k := next((k for k, f in x.items() if isinstance(f, Relative)), None):
+            raise ValueError(f"'{x.name}', module '{k}': {x[k].needs}")
     _check_weights([lora.name for lora in loras], weights)
 
 # %% ../nbs/16_merging.ipynb #14dc0f3e
@@ -134,6 +135,14 @@ def _refuse_negative(method, loras, weights):
     if min(weights) < 0:
         raise ValueError(f"weights {weights}: '{method}' takes none below zero; 'concat' does")
 
+# %% ../nbs/16_merging.ipynb #a16c0001
+def _check_matrices(method, fs, whole=True): # whole: whether it mixes matrices that are stored whole
+    "Refuse a bias or a norm, or any change that is no product, by the method's name."
+    for f in fs:
+        if not isinstance(f, Full) or whole and len(f.shape) > 1: continue
+        raise ValueError(f"'{method}' mixes {'matrices' if whole else 'products'}, and this is a change of shape "
+                         f"{list(f.shape)} that is stored whole; 'concat' can mix it, or leave the layer out")
+
 # %% ../nbs/16_merging.ipynb #ab6b02d7
 def merge_factors(loras:list[Lora],    # what to mix
                   weights:list[float], # one number each, none below zero: two signs would cancel
@@ -142,6 +151,7 @@ def merge_factors(loras:list[Lora],    # what to mix
     "The average of the factors instead of the changes: not the mix; reproduces older pictures."
     _refuse_negative('factors', loras, weights)
     def layer(fs, ws, _):
+        _check_matrices('factors', fs, whole=False)
         if len({f.rank for f in fs}) > 1:
             raise ValueError(f"'factors' cannot mix ranks {[f.rank for f in fs]}; 'concat' can")
         return Factors(sum(w * f.scale * _wide(f.up) for f, w in zip(fs, ws)),
@@ -259,7 +269,7 @@ def _factored(core, P, Q, like): # ΔW = P core Qᵀ as balanced factors in the 
     U, S, Vh = U[:, keep], S[keep].sqrt(), Vh[keep]
     left, right = U * S, S[:, None] * Vh
     if P is not None: left, right = P @ left, right @ Q.T
-    return Factors(left.float(), right.float().reshape(-1, *like.down.shape[1:]))
+    return Factors(left.float(), right.float().reshape(-1, *like.shape[1:]))
 
 # %% ../nbs/16_merging.ipynb #10e22be5
 _SPACES = 'core', 'dense'
@@ -268,16 +278,27 @@ def _merge_in_core_space(fn, loras, weights, missing='error', space='core'):
     "Mix by `fn` on entries: (stack [n, k, m], weights [n], layer's name) -> [k, m]."
     if space not in _SPACES: raise ValueError(f"space={space!r}: it is 'core' or 'dense'")
     def merged(fs, ws, name):
+        if len(fs[0].shape) not in (2, 4): return _merge_vectors(fn, fs, ws, name)
         if space == 'core': P, X, Q = _core_space(fs)
         else: P, X, Q = None, torch.stack([f.delta().double().flatten(1) for f in fs]), None
         if not X.numel(): return _scale_factors(fs[0], 0.) # all of them are zero
-        return _factored(fn(X, torch.tensor(ws, dtype=X.dtype), name), P, Q, fs[0])
+        made = _factored(fn(X, torch.tensor(ws, dtype=X.dtype), name), P, Q, fs[0])
+        return _whole_if_smaller(made, fs)
     return _layerwise(_unless_single(merged), loras, weights, missing)
 
 def _unless_single(fn): # a single change is only scaled
     def layer(fs, ws, name):
         return _scale_factors(fs[0], ws[0]) if len(fs) == 1 else fn(fs, ws, name)
     return layer
+
+# %% ../nbs/16_merging.ipynb #a16c0002
+def _merge_vectors(fn, fs, ws, name): # biases and norms: their entries need no basis
+    X = torch.stack([f.delta().double().reshape(-1, 1) for f in fs])
+    return Full(fn(X, torch.tensor(ws, dtype=X.dtype), name).reshape(fs[0].shape).float())
+
+def _whole_if_smaller(made, fs): # of changes, one of which was stored whole
+    small = made.up.numel() + made.down.numel() < math.prod(made.shape)
+    return made if small or not any(isinstance(f, Full) for f in fs) else Full(made.delta())
 
 # %% ../nbs/16_merging.ipynb #5328ec3c
 def _weighted_sum(X, w): # [n, …], [n] -> […]
@@ -407,11 +428,12 @@ def _merge_knots(loras:list[Lora], weights:list[float], # as of `mix`
         if inside == 'ties': return _elect_signs(_trim(V, density), w)
         return _weighted_sum(_drop_entries(V, density, seed, name), w)
     def layer(fs, ws, name):
+        _check_matrices('knots', fs)
         left, V = _align(fs)
         if V is None: return _scale_factors(fs[0], 0.)
         US, S = left
         right = (S.sqrt()[:, None] * merged(V, ws, name)).float()
-        return Factors(US.float(), right.reshape(-1, *fs[0].down.shape[1:]))
+        return _whole_if_smaller(Factors(US.float(), right.reshape(-1, *fs[0].shape[1:])), fs)
     return _layerwise(_unless_single(layer), loras, weights, missing)
 
 # %% ../nbs/16_merging.ipynb #2f0dbba6
@@ -421,6 +443,7 @@ def _merge_orthogonal(loras:list[Lora],    # the first keeps everything
                     )->Lora:
     "Project the output directions of all earlier styles out of each, add up."
     def layer(fs, ws, _):
+        _check_matrices('orthogonal', fs)
         taken, free = [], []
         for f in fs:
             up = f.up.double()
@@ -429,7 +452,7 @@ def _merge_orthogonal(loras:list[Lora],    # the first keeps everything
                 up = up - B @ (B.T @ up)
             taken.append(_canonical_factors(f)[0])
             free.append(Factors(up.float(), _wide(f.down), f.scale))
-        return _add_factors(free, ws)
+        return _whole_if_smaller(_add_factors(free, ws), fs)
     return _layerwise(layer, loras, weights, missing)
 
 # %% ../nbs/16_merging.ipynb #ccddd557
@@ -499,33 +522,14 @@ def _merge_zip(loras:list[Lora],    # what to mix
     if inputs and len(inputs) != len(loras):
         raise ValueError(f"{len(loras)} LoRAs but {len(inputs)} inputs")
     def layer(fs, ws, name):
+        _check_matrices('zip', fs)
         x = None
         if inputs: x = [x[name] for x, l, w in zip(inputs, loras, weights) if name in l and w != 0]
         m = _zip_columns(fs, torch.tensor(ws) / sum(ws), x, steps, lr, balance)
         zipped = [Factors(_wide(f.up), (_down_matrix(f) * c).reshape(f.down.shape), f.scale)
                   for f, c in zip(fs, m)]
-        return _add_factors(zipped, [sum(ws)]*len(fs))
+        return _whole_if_smaller(_add_factors(zipped, [sum(ws)]*len(fs)), fs)
     return _layerwise(_unless_single(layer), loras, weights, missing)
-
-# %% ../nbs/16_merging.ipynb #8a9fdaa9
-def _numbered_blocks(ins, outs):
-    return ['BASE', *(f'IN{i:02}' for i in ins), 'MID', *(f'OUT{i:02}' for i in outs)]
-
-_BLOCKS = {17: _numbered_blocks((1, 2, 4, 5, 7, 8), range(3, 12)),
-          26: _numbered_blocks(range(12), range(12)),
-          12: _numbered_blocks((4, 5, 7, 8), range(6)), 20: _numbered_blocks(range(9), range(9))}
-_PRESETS = {'ALL': [1]*17, 'NONE': [0]*17, 'INS': [1]*3 + [0]*14,
-           'IND': [1] + [0]*3 + [1]*3 + [0]*10, 'INALL': [1]*7 + [0]*10,
-           'MIDD': [1] + [0]*3 + [1]*8 + [0]*5, 'OUTD': [1] + [0]*7 + [1]*4 + [0]*5,
-           'OUTS': [1] + [0]*11 + [1]*5, 'OUTALL': [1] + [0]*7 + [1]*9, 'ALL0.5': [.5]*17}
-
-# %% ../nbs/16_merging.ipynb #652d5f3b
-def _block_name(layer:str)->str: # 'BASE', 'IN04', 'MID', 'OUT11' …
-    "The block of a layer, as the web interfaces name it."
-    part, _, rest = _to_ldm(layer.removeprefix('unet.')).partition('.')
-    if part == 'middle_block': return 'MID'
-    short = {'input_blocks': 'IN', 'output_blocks': 'OUT'}.get(part)
-    return f"{short}{int(rest.split('.')[0]):02}" if short else 'BASE'
 
 # %% ../nbs/16_merging.ipynb #54861c76
 def _block_weights(weights): # as of `scale_blocks`; block name -> number
@@ -629,7 +633,6 @@ def _join_or(names): # 'a', 'b' or 'c'
     *first, last = map(repr, names)
     return f"{', '.join(first)} or {last}" if first else last
 
-# %% ../nbs/16_merging.ipynb #de76592f
 def _check_params(method, params): # numbers in their range, names of choices
     for p, value in params.items():
         if p in _RANGES: _check_range(method, p, value)
@@ -665,7 +668,6 @@ def _find_method(name): # a key of `METHODS`
     raise ValueError(f"unknown method {name!r}; did you mean '{near[0]}'? "
                      f"There are {', '.join(METHODS)}")
 
-# %% ../nbs/16_merging.ipynb #5ac4cfd2
 def _own_parameters(method): # names of those that other methods lack
     return [p for p in inspect.signature(method).parameters if p not in _COMMON]
 
@@ -741,7 +743,6 @@ def _parent_entry(lora):
     sha256 = lora.source.get('sha256') or lora.sha256
     return {'name': lora.name, 'sha256': sha256, 'metadata': metadata}
 
-# %% ../nbs/16_merging.ipynb #ae203fb2
 def _shared_metadata(loras, tokens): # equal in all files and true of the mix; tokens: the mix's own
     lost = {t for l in loras for t in l.embeddings} - set(tokens)
     def shared(k, v):

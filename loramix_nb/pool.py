@@ -342,7 +342,7 @@ def prune(self:Pool)->int: # freed bytes
 def save(self:Pool,
         folder,                   # str or Path; files of the same name are replaced
         names=None,               # members to save; all if None
-        format:str='diffusers',   # 'diffusers' or 'kohya'
+        format:str=None,          # as of `save_lora`
         dtype=None,               # 'fp32', 'fp16' or 'bf16'; unchanged if None
        )->list[Path]:
     "Write members as ordinary LoRA files."
