@@ -41,7 +41,7 @@ def encoded(im, kind, **options):
     "A picture as the base64 text of a notebook, by its type."
     file = io.BytesIO()
     im.save(file, kind, **options)
-    return {f"image/{kind.lower()}": base64.b64encode(file.getvalue()).decode() + "\n"}
+    return {f"image/{kind.lower()}": base64.b64encode(file.getvalue()).decode()}
 
 
 def lighter(png):
@@ -61,6 +61,7 @@ def lighten(path):
     for cell in nb.cells:
         for output in cell.get("outputs", []): one_picture(output)
     nbformat.write(nb, path)
+    nbdev_clean(str(path))
     print(f"{path}: {path.stat().st_size >> 10} kB")
 
 
