@@ -7,6 +7,7 @@ __all__ = ['layers', 'misfits', 'architecture', 'bake', 'extract', 'resolve']
 
 # %% ../nbs/11_architectures.ipynb #977821c2
 import json
+from functools import lru_cache
 import torch
 from .lora import _bare, Factors, _in_shape, Lora, Relative
 from .families import _module_name
@@ -71,6 +72,41 @@ def architecture(family:str)->dict: # layer name -> shape of its weight; 'sd1', 
             kind = CLIPTextModel if i == 0 else CLIPTextModelWithProjection
             models['text_encoder' + ('_2' if i else '')] = kind(CLIPTextConfig(**kw))
     return {k: tuple(m.weight.shape) for k, m in layers(models).items()}
+
+# %% ../nbs/11_architectures.ipynb #d0c70006
+_CLASSES = {'flux': 'Flux', 'flux2': 'Flux2', 'sd3': 'SD3', 'z_image': 'ZImage', 'lumina2': 'Lumina2', 'anima': 'Cosmos',
+            'wan': 'Wan', 'krea2': 'Krea2', 'auraflow': 'AuraFlow', 'qwen': 'QwenImage', 'hidream': 'HiDreamImage'}
+def _sized(layers, heads, **config): return dict(num_layers=layers, num_attention_heads=heads, **config)
+def _klein(layers, single, heads, text): return _sized(
+    layers, heads, num_single_layers=single, joint_attention_dim=text, guidance_embeds=False)
+
+_SD3, _RMS = dict(caption_projection_dim=1536), dict(qk_norm='rms_norm')
+_PUBLISHED = { # family -> {base: the published configuration, where diffusers' class has another}
+    'flux': {'FLUX.1': dict(guidance_embeds=True), 'Chroma': {}},
+    'flux2': {'FLUX.2 dev': {}, 'FLUX.2 Klein 4B': _klein(5, 20, 24, 7680), 'FLUX.2 Klein 9B': _klein(8, 24, 32, 12288)},
+    'sd3': {'SD 3 Medium': _sized(24, 24, **_SD3), 'SD 3.5 Medium': _sized(
+        24, 24, **_SD3, **_RMS, dual_attention_layers=tuple(range(13))),
+        'SD 3.5 Large': _sized(38, 38, **_RMS, caption_projection_dim=2432)},
+    'wan': {'Wan 14B': {}, 'Wan 14B, image to video': dict(in_channels=36, image_dim=1280, added_kv_proj_dim=5120),
+            'Wan 2.1 1.3B': _sized(30, 12, ffn_dim=8960),
+            'Wan 2.2 5B': _sized(30, 24, ffn_dim=14336, in_channels=48, out_channels=48)},
+    'hidream': {'HiDream I1': _sized(16, 20, num_single_layers=32, patch_size=2, caption_channels=[4096, 4096],
+                                     llama_layers=list(range(48)))},
+    'z_image': {'Z-Image': {}}, 'lumina2': {'Lumina Image 2.0': dict(cap_feat_dim=2304)}, 'krea2': {'Krea 2': {}},
+    'anima': {'Anima': dict(num_attention_heads=16)}, 'auraflow': {'AuraFlow': {}}, 'qwen': {'Qwen-Image': {}},
+    'unet': {'SD 1': 'sd1', 'SD 2': 'sd2', 'SDXL': 'sdxl'}}
+
+# %% ../nbs/11_architectures.ipynb #d0c70007
+@lru_cache
+def _published(family, base): # layer -> shape of its weight; the linear and convolution layers of one base
+    import diffusers
+    config = _PUBLISHED[family][base]
+    if family == 'unet': return architecture(config)
+    name = 'Chroma' if base == 'Chroma' else _CLASSES[family]
+    kind = f"{name}Transformer{'3D' if family in ('wan', 'anima') else '2D'}Model"
+    with torch.device('meta'): model = getattr(diffusers, kind)(**config)
+    kinds = torch.nn.Linear, torch.nn.Conv2d, torch.nn.Conv3d
+    return {f'transformer.{k}': tuple(m.weight.shape) for k, m in model.named_modules() if isinstance(m, kinds)}
 
 # %% ../nbs/11_architectures.ipynb #ce807c6f
 @torch.no_grad()

@@ -13,11 +13,12 @@ from datetime import datetime, timezone
 from functools import cache
 from importlib import metadata
 from importlib.resources import files
-from io import BytesIO
+from io import BytesIO, StringIO
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, get_origin
-import errno, hashlib, json, math, os, platform, re, secrets, shutil, subprocess, tarfile, time, tokenize, zipfile
+import errno, hashlib, html, json, math, os, platform, re, secrets, shutil, subprocess, tarfile, time, tokenize
+import zipfile
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -205,6 +206,48 @@ def _apply_style(ax): # of a matplotlib Axes, when it is drawn; an anchored lege
     ax.spines[['top', 'right']].set_visible(False)
     ax.set_axisbelow(True)
     ax.grid(alpha=.3, linewidth=.6)
+
+# %% ../nbs/00_core.ipynb #d0c70002
+_PAGE_STYLE = """
+:root{color-scheme:light dark;--bg:#fbfaf7;--fg:#1d1c1a;--soft:#6b675f;--line:#e4e0d7;--card:#fff}
+@media(prefers-color-scheme:dark){
+:root{--bg:#171614;--fg:#eceae4;--soft:#a09b90;--line:#34312c;--card:#201e1b}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.6 system-ui,sans-serif}
+main{max-width:64rem;margin:0 auto;padding:3rem 1.25rem 5rem}
+h1,h2,h3{font-family:Georgia,"Times New Roman",serif;font-weight:500;line-height:1.2}
+h1{font-size:clamp(2rem,6vw,3.4rem);margin:0 0 .4rem;letter-spacing:-.01em;text-wrap:balance}
+h2{font-size:1.7rem;margin:0 0 .4rem}h2 em{font-style:normal}
+h3{font-size:1.05rem;margin:1.4rem 0 .4rem}
+section{margin-top:3.5rem;border-top:1px solid var(--line);padding-top:1.6rem}
+p{max-width:44rem;margin:.3rem 0 1rem}.lead{font-size:1.15rem}
+.lead,small,figcaption,.head{color:var(--soft)}
+.plot{color:var(--fg);max-width:34rem}.plot.full{max-width:none}.plot svg{width:100%;height:auto}
+table{border-collapse:collapse;font-size:.92rem;width:100%}
+th{color:var(--soft);font-weight:500}
+th,td{text-align:left;padding:.4rem .8rem .4rem 0;
+border-bottom:1px solid var(--line);vertical-align:top}
+details{margin-top:1rem}summary{cursor:pointer}
+pre{overflow-x:auto;font-size:.8rem;background:var(--card);
+border:1px solid var(--line);padding:1rem;border-radius:8px}
+"""
+
+def _html_page(title:str, body:str, style:str='')->str: # body is HTML; style: rules of this page alone
+    "A page that needs no other file."
+    return ('<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            f'<title>{html.escape(title)}</title><style>{_PAGE_STYLE}{style}</style></head>'
+            f'<body><main>{body}</main></body></html>')
+
+# %% ../nbs/00_core.ipynb #d0c70003
+def _svg(fig)->str: # <svg …>
+    "A figure as SVG that follows the page's colours."
+    import matplotlib
+    out = StringIO()
+    with matplotlib.rc_context({'svg.fonttype': 'none', 'svg.hashsalt': 'loramix'}):
+        fig.savefig(out, format='svg', transparent=True, metadata={'Date': None})
+    text = out.getvalue()
+    return text[text.index('<svg'):].replace('#000000', 'currentColor')
 
 # %% ../nbs/00_core.ipynb #062d5707
 def _is_finite(x, kind=Real): # a number that is no truth value, NaN or infinity
