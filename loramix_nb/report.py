@@ -355,8 +355,7 @@ def report_html(run:Run,        # a `Run`, or any object with `.folder` and `.in
     for p in ('report.json', 'sweep/sweep.jsonl'):
         if not (folder/p).exists():
             raise FileNotFoundError(f"no {p} in '{folder}': a report needs a scored sweep and "
-                                    "write_json("
-                                    "run/'report.json', run_summary(rows, styles))")
+                                    "write_json(run/'report.json', run_summary(rows, styles))")
     x = _read_run(folder, prompts, seed)
     text = _html_page(' · '.join(map(_display_name, x.styles)), _body(x, folder, run.info))
     with atomic_path(folder/'report.html') as p: p.write_text(text, 'utf-8')

@@ -650,8 +650,7 @@ def loader(self:Shards, split:str='train', # or 'val'
 
 # %% ../nbs/06_shards.ipynb #e28884c6
 @torch.no_grad()
-def vae_report(shards:Shards, paintings:list, pipe,
-               split:str='val', # whose pictures
+def vae_report(shards:Shards, paintings:list, pipe, split:str='val', # whose pictures
                n:int=8, # per style
               )->tuple: # {style: mean PSNR in dB}, and a picture: originals above what the VAE made of them
     "PSNR of the VAE's reconstructions per style, and a sheet of originals above them."
