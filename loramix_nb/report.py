@@ -309,8 +309,8 @@ def _provenance(info, f, steps):
     pre = lambda x: f'<pre>{html.escape(json.dumps(x, indent=1, ensure_ascii=False))}</pre>'
     times = _table(('step', 'seconds'), [(html.escape(k), f'{s:.1f}') for k, s in steps.items()])
     date, commit = html.escape(info['date']), html.escape(str(info['git_commit']))
-    return (f'<section><h2>How to reproduce it</h2><p>{date}, seed {info["seed"]}, commit {commit}. '
-            'The same command with the same seed gives the same LoRAs and pictures.</p>'
+    return (f'<section><h2>How to reproduce it</h2><p>{date}, seed {info["seed"]}, commit '
+            f'{commit}. The same command with the same seed gives the same LoRAs and pictures.</p>'
             f'{times}<details><summary>Configuration and versions</summary>'
             f'{pre({k: info[k] for k in ("config", "versions")})}</details>'
             f'<details><summary>report.json</summary>{pre(f)}</details></section>')

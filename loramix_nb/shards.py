@@ -249,8 +249,8 @@ def _check_shards_match(index:dict, # of a folder of shards
         raise ValueError(f"{where} were made with base '{made['name']}' ({made['fingerprint']}), and this is "
                          f"'{_base_name(pipe)}' ({mark}): load that base, or precompute into another folder")
     if size not in (None, index['size']):
-        raise ValueError(f"{where} were made at {index['size']} pixels, not at {size}: ask for size={index['size']}, "
-                         "or precompute into another folder")
+        raise ValueError(f"{where} were made at {index['size']} pixels, not at {size}: ask for "
+                         f"size={index['size']}, or precompute into another folder")
 
 # %% ../nbs/06_shards.ipynb #4913337a
 def _plan_shards(wanted:dict, # key -> View, of one split
