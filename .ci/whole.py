@@ -23,9 +23,9 @@ def notebooks():
 
 
 def large(nbs):
-    "Notebooks over 1 MB: they are slow to open and to review."
+    "Notebooks over 600 kB: they are slow to open and to review."
     sizes = {n: (NBS/n).stat().st_size for n in nbs}
-    return [f"{n} has {s/1e6:.2f} MB, and 1 is the limit" for n, s in sizes.items() if s > 1_000_000]
+    return [f"{n} has {s/1e3:.0f} kB, and 600 is the limit" for n, s in sizes.items() if s > 600_000]
 
 
 def machine_paths(nbs):

@@ -91,8 +91,7 @@ def _mean_and_spread(rows, c, key): # of P(c): over all pictures, and between th
 
 # %% ../nbs/25_analysis.ipynb #6844fe59
 def alpha_curves(rows:list[dict],   # of a scored sweep
-                 styles:list[str],
-                 key:str='judge',   # name of the judge's answers in the rows
+                 styles:list[str], key:str='judge', # name of the judge's answers in the rows
                 )->list[AlphaCurve]: # one for each pair, in the order of `styles`
     "The curves of all pairs of styles."
     return [alpha_curve(rows, a, b, key) for a, b in combinations(styles, 2)]
@@ -296,27 +295,27 @@ def content_against_style(rows:list[dict],       # of a sweep, scored by a judge
     "For every mix, the probability of its styles and the share of recognised subjects."
     found = defaultdict(list)
     for r in rows: found[tuple(sorted(_mix_weights(r).items()))].append(r)
-    out = []
-    for mix, rs in found.items():
-        p = [sum(r[key]['probs'].get(s, 0.) for s, _ in mix) for r in rs]
-        kept = _share_with_interval(r[subject]['guess'] == subjects[r['prompt']] for r in rs)
-        low, high = bootstrap(np.mean, p, draws=300)
-        out.append(dict(weights=dict(mix), style=float(np.mean(p)), style_low=low, style_high=high,
-                        n=len(rs), content=kept['share'], content_low=kept['low'],
-                        content_high=kept['high']))
-    return out
+    return [_content_point(dict(m), rs, subjects, key, subject) for m, rs in found.items()]
+
+def _content_point(mix, rows, subjects, key, subject): # of one mix
+    p = [sum(r[key]['probs'].get(s, 0.) for s in mix) for r in rows]
+    kept = _share_with_interval(r[subject]['guess'] == subjects[r['prompt']] for r in rows)
+    low, high = bootstrap(np.mean, p, draws=300)
+    return dict(weights=mix, style=float(np.mean(p)), style_low=low, style_high=high, n=len(rows),
+                content=kept['share'], content_low=kept['low'], content_high=kept['high'])
 
 # %% ../nbs/25_analysis.ipynb #50022c0b
+def _plot_content_point(ax, p): # with its two intervals
+    c, label, size = _point_style(list(p['weights']))
+    ax.plot([p['style_low'], p['style_high']], [p['content']]*2, color=c, lw=.8)
+    ax.plot([p['style']]*2, [p['content_low'], p['content_high']], color=c, lw=.8)
+    ax.plot(p['style'], p['content'], 'o', color=c, ms=size, label=label)
+
 def plot_content(points:list[dict], # of `content_against_style`
                 )->object:
     "Plot recognised subjects against style: pure styles in colour, mixes grey, the base black."
     fig = figure(5.4, 3.2); ax = fig.subplots()
-    for p in points:
-        names = list(p['weights'])
-        c, label, size = _point_style(names)
-        ax.plot([p['style_low'], p['style_high']], [p['content']]*2, color=c, lw=.8)
-        ax.plot([p['style']]*2, [p['content_low'], p['content_high']], color=c, lw=.8)
-        ax.plot(p['style'], p['content'], 'o', color=c, ms=size, label=label)
+    for p in points: _plot_content_point(ax, p)
     handles = {h.get_label(): h for h in ax.lines if not h.get_label().startswith('_')}
     ax.legend(handles.values(), handles.keys(), fontsize=8)
     ax.set(xlabel='P(one of the mixed styles)', ylabel='subject recognised',

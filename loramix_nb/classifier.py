@@ -7,7 +7,7 @@ __all__ = ['JUDGES', 'painted_examples', 'PaintingArray', 'pack_pictures', 'Pack
            'Judge', 'load_judge', 'calibration_error', 'train_judge', 'find_lr', 'bootstrap']
 
 # %% ../nbs/22_classifier.ipynb #61c0059f
-import io, json, math, tarfile, tempfile
+import io, itertools, json, math, tarfile, tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from copy import deepcopy
@@ -49,27 +49,27 @@ def painted_examples(classes:list[str], # era names, and 'plain' and 'other' if 
     return np.stack(x), labels
 
 # %% ../nbs/22_classifier.ipynb #54f523f4
-def _example_style(label, seed, classes): # one in four of 'other' is an era outside `classes`
+def _example_style(label, seed, classes):
+    if label == 'other': return _other_style(seed, classes)
+    return vary(PLAIN if label == 'plain' else ERAS[label], seed, 1.)
+
+def _other_style(seed, classes): # one in four is an era outside `classes`
     known = [s for k, s in ERAS.items() if k in classes]
     rest = [s for k, s in ERAS.items() if k not in classes]
-    if label == 'other' and (seed % 4 or not rest): return _invented_style(seed, known)
-    if label == 'other': base = rest[seed//4 % len(rest)]
-    else: base = PLAIN if label == 'plain' else ERAS[label]
-    return vary(base, seed, 1.)
+    if seed % 4 or not rest: return _invented_style(seed, known)
+    return vary(rest[seed//4 % len(rest)], seed, 1.)
 
 # %% ../nbs/22_classifier.ipynb #ad4eff75
 def _invented_style(seed, known):
     "A random style that is neither plain nor near a known era, so that its label is beyond doubt."
-    while True:
-        s, seed = random_style(seed), seed + 500_009
-        if style_distance(s, PLAIN) > .3 and all(style_distance(s, k) > .42 for k in known):
-            return s
+    tries = (random_style(s) for s in itertools.count(seed, 500_009))
+    return next(s for s in tries if style_distance(s, PLAIN) > .3
+                and all(style_distance(s, k) > .42 for k in known))
 
 # %% ../nbs/22_classifier.ipynb #4cd3bc5e
 class PaintingArray:
     "The paintings of a manifest, indexed like an array of pictures: uint8 [N, size, size, 3]."
-    def __init__(self,
-                 paintings:Paintings, # a collection, or a selection of one
+    def __init__(self, paintings:Paintings, # a collection, or a selection of one
                  size:int=64):        # pixels; shorter side scaled to it, longer side cropped
         self.paintings, self.size = paintings, size
     def __len__(self)->int: return len(self.paintings)
@@ -104,20 +104,27 @@ def _pack_shard(file, paintings, size, classes):
         for i, p in enumerate(paintings):
             _pack_picture(tar, f'{p.sha256[:12]}{i:05}', p, size, classes)
 
+# %% ../nbs/22_classifier.ipynb #2df4bdde
 def _pack_picture(tar, key, p, size, classes):
-    png = io.BytesIO(); crop_square(p.open(), size).save(png, 'PNG')
     about = dict(style=p.style, split=p.split, sha256=p.sha256, title=p.title, artist=p.artist)
-    members = {'png': png.getvalue(), 'cls': str(classes.index(p.style)).encode(),
-               'json': json.dumps(about, ensure_ascii=False).encode()}
-    for kind, data in members.items():
-        info = tarfile.TarInfo(f'{key}.{kind}'); info.size = len(data)
-        tar.addfile(info, io.BytesIO(data))
+    _add_member(tar, f'{key}.png', _square_png(p, size))
+    _add_member(tar, f'{key}.cls', str(classes.index(p.style)).encode())
+    _add_member(tar, f'{key}.json', json.dumps(about, ensure_ascii=False).encode())
+
+def _square_png(p, size):
+    png = io.BytesIO()
+    crop_square(p.open(), size).save(png, 'PNG')
+    return png.getvalue()
+
+def _add_member(tar, name, data):
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.addfile(info, io.BytesIO(data))
 
 # %% ../nbs/22_classifier.ipynb #51af8d0b
 class PackedPictures:
     "One split of such shards, indexed like an array of pictures: uint8 [N, size, size, 3]."
-    def __init__(self,
-                 folder:str|Path,     # that `pack_pictures` wrote
+    def __init__(self, folder:str|Path, # that `pack_pictures` wrote
                  split:str='train'):
         file = Path(folder)/'index.json'
         if not file.exists():
@@ -223,8 +230,8 @@ def _build_net(arch:str='small',  # 'small', 'resnet50' of torchvision, or a nam
 # %% ../nbs/22_classifier.ipynb #d7e50032
 def _offline_advice(arch):
     return (f"the ImageNet weights of {arch!r} are not in the cache and could not be fetched. "
-            "Without a "
-            "network: pretrained='FILE', a .safetensors or .pth of this architecture, or False")
+            "Without a network: pretrained='FILE', a .safetensors or .pth of this architecture, "
+            "or False")
 
 # %% ../nbs/22_classifier.ipynb #3c5bb64b
 def _load_backbone(net:nn.Module,
@@ -239,15 +246,13 @@ def _load_backbone(net:nn.Module,
     lost = [k for k, v in wanted.items() if k not in found or found[k].shape != v.shape]
     if lost:
         raise ValueError(f"{file} holds another architecture: {len(lost)} of {len(own)} tensors do "
-                         "not fit, "
-                              f"the first is {lost[0]!r}")
+                         f"not fit, the first is {lost[0]!r}")
     net.load_state_dict({k: found[k] for k in wanted}, strict=False)
     return net
 
 # %% ../nbs/22_classifier.ipynb #04f6818f
-def _fold_batchnorm(net:nn.Module,     # layers, a convolution first; others are returned unchanged
-                    scale:Tensor=None, # [3], by which inputs were divided; None: nothing
-                   )->nn.Module: # the same function, of inputs that are not divided
+def _fold_batchnorm(net:nn.Module, # layers, a convolution first; others are returned unchanged
+                    scale:Tensor=None)->nn.Module: # [3], by which inputs need not be divided then
     "A copy for inference, with each batch normalisation and the scale folded into a convolution."
     if not isinstance(net, nn.Sequential): return net
     new = nn.Sequential(*map(_fold_layer, net)).eval()
@@ -301,8 +306,7 @@ class Judge:
         return x.contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
-    def __call__(self,
-                 pictures,        # uint8 [N,H,W,3]
+    def __call__(self, pictures,  # uint8 [N,H,W,3]
                  batch:int=64,    # pictures at a time
                  predictor=None,  # from `predictor()`, to build it once for many calls
                 )->tuple[Tensor, Tensor]: # logits and probabilities, both [N,classes]
@@ -517,11 +521,10 @@ def _judge_learner(judge:Judge,                # an untrained one
     from fastai.learner import Learner
     if augmentation not in _AUGMENTATIONS:
         raise ValueError(f"augmentation={augmentation!r}: take {', '.join(_AUGMENTATIONS)}")
-    dls = DataLoaders(_loader(judge, *train, batch, True, augmentation),
-                      _loader(judge, *valid, 256, False), device=device())
-    return Learner(dls, judge.net.to(device()), loss_func=_loss(judge, train[1]),
-                   metrics=_accuracy, wd=wd, path=Path(path), splitter=_body_and_head,
-                   cbs=_mixed_precision(precision))
+    parts = _loader(judge, *train, batch, True, augmentation), _loader(judge, *valid, 256, False)
+    return Learner(DataLoaders(*parts, device=device()), judge.net.to(device()),
+                   loss_func=_loss(judge, train[1]), metrics=_accuracy, wd=wd, path=Path(path),
+                   splitter=_body_and_head, cbs=_mixed_precision(precision))
 
 # %% ../nbs/22_classifier.ipynb #515121a6
 def _loss(judge, labels): # cross-entropy with label smoothing
@@ -640,19 +643,21 @@ def _untrained_judge(train, valid, classes, arch, size, pretrained):
 
 # %% ../nbs/22_classifier.ipynb #c764c44a
 def _checked_classes(train, valid, classes): # their names; `ValueError` for unusable data
-    for name, (pictures, labels) in (('training', train), ('validation', valid)):
-        if len(pictures) != len(labels):
-            raise ValueError(f"{len(pictures)} {name} pictures but {len(labels)} labels")
-        if not len(labels):
-            raise ValueError(f"no {name} pictures: the folder or the split is empty")
-    count = Counter()
-    for l in train[1]: count.update(l if isinstance(l, dict) else {l: 1})
-    classes = list(classes or sorted(count))
-    for c in classes:
-        if count[c] < 2:
-            raise ValueError(f"class {c!r} has fewer than two training pictures: leave it out or "
-                             "add some")
+    _check_labels('training', *train)
+    _check_labels('validation', *valid)
+    counts = Counter()
+    for l in train[1]: counts.update(l if isinstance(l, dict) else {l: 1})
+    classes = list(classes or sorted(counts))
+    if rare := [c for c in classes if counts[c] < 2]:
+        raise ValueError(f"class {rare[0]!r} has fewer than two training pictures: leave it out or "
+                         "add some")
     return classes
+
+def _check_labels(name, pictures, labels):
+    if len(pictures) != len(labels):
+        raise ValueError(f"{len(pictures)} {name} pictures but {len(labels)} labels")
+    if not len(labels):
+        raise ValueError(f"no {name} pictures: the folder or the split is empty")
 
 # %% ../nbs/22_classifier.ipynb #92b2c734
 def train_judge(train:tuple,             # pictures (uint8 [N,H,W,3]) and labels (or {class: share})
@@ -738,9 +743,8 @@ def _steepest_descent(lrs, losses)->float: # arrays [n], the rates rising
     start = np.mean(losses[:max(len(losses)//10, 1)])
     if low < 2 or losses[low] > .98*start:
         raise ValueError(f"the loss does not fall at any rate (from {start:.3g} to "
-                         f"{losses[low]:.3g} at best): this "
-                         "network has converged; keep the rate that worked, or start from an "
-                         "untrained one")
+                         f"{losses[low]:.3g} at best): this network has converged; keep the rate "
+                         "that worked, or start from an untrained one")
     return float(lrs[np.argmin(np.gradient(losses[:low + 1], np.log(lrs[:low + 1])))])
 
 # %% ../nbs/22_classifier.ipynb #146471e8
@@ -763,9 +767,8 @@ def bootstrap(stat:Callable,    # a function of the rows, such as np.mean
     return float(low), float(high)
 
 # %% ../nbs/22_classifier.ipynb #2a58ea51
-def _confusion_matrix(judge:Judge, pictures, # uint8 [N,H,W,3]
-                      labels:list[str])->np.ndarray: # int [C,C]; rows: true, columns: predicted
-    "Counts of true and predicted classes."
+def _confusion_matrix(judge:Judge, pictures, labels:list[str])->np.ndarray: # int [C,C]
+    "Counts of true classes (rows) and predicted ones (columns)."
     C = len(judge.classes)
     pairs = judge.targets(labels) * C + judge(pictures)[0].argmax(1)
     return torch.bincount(pairs, minlength=C*C).view(C, C).numpy()
@@ -774,18 +777,18 @@ def _confusion_matrix(judge:Judge, pictures, # uint8 [N,H,W,3]
 def _per_class(m:np.ndarray, # a confusion matrix
                classes:list[str])->dict: # class -> {'precision', 'recall', 'f1', 'n'}; None for 0/0
     "Precision, recall and F1 of each class."
-    share = lambda k, n: float(k/n) if n else None
-    out = {}
-    for i, c in enumerate(classes):
-        hit, called, true = m[i, i], m[:, i].sum(), m[i].sum()
-        out[c] = dict(precision=share(hit, called), recall=share(hit, true),
-                      f1=share(2*hit, called + true), n=int(true))
-    return out
+    counts = zip(m.diagonal(), m.sum(0), m.sum(1))
+    return {c: _class_scores(*row) for c, row in zip(classes, counts)}
+
+def _class_scores(hit, called, true):
+    return dict(precision=_share(hit, called), recall=_share(hit, true),
+                f1=_share(2*hit, called + true), n=int(true))
+
+def _share(k, n): return float(k/n) if n else None
 
 # %% ../nbs/22_classifier.ipynb #74b7f489
-def _top_losses(judge:Judge, pictures, # uint8 [N,H,W,3]
-                labels:list[str], k:int=8,
-               )->list[dict]: # index, label, guess, loss, prob (of the label)
+def _top_losses(judge:Judge, pictures, labels:list[str], # uint8 [N,H,W,3]
+                k:int=8)->list[dict]: # index, label, guess, loss, prob (of the label)
     "The k pictures with the highest loss."
     probs, y = judge(pictures)[1], judge.targets(labels)
     loss = -probs[range(len(y)), y].clamp(min=1e-12).log()

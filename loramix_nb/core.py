@@ -346,8 +346,8 @@ def _folder_lock(folder, # is made where it is missing
     lock = FileLock(Path(folder).resolve()/f'.lock{part}', is_singleton=True, thread_local=False)
     try: lock.acquire(timeout=0)
     except Timeout:
-        raise BlockingIOError(f"another process is at work in '{folder}': wait until it ends, or take "
-                                          "another folder") from None
+        raise BlockingIOError(f"another process is at work in '{folder}': wait until it ends, or "
+                                          "take another folder") from None
     try: yield
     finally: lock.release()
 
@@ -374,8 +374,8 @@ def _base_source(name)->str: # a folder, or an id on the Hugging Face hub
     source = BASES.get(name, name) if isinstance(name, str) else name
     if (Path(source)/'model_index.json').is_file(): return str(source)
     if Path(source).is_dir():
-        raise FileNotFoundError(f"folder '{source}' has no model_index.json, so it is no diffusers pipeline; "
-                                "make one with pipe.save_pretrained(folder)")
+        raise FileNotFoundError(f"folder '{source}' has no model_index.json, so it is no diffusers "
+                                "pipeline; make one with pipe.save_pretrained(folder)")
     if re.fullmatch(r'[\w.-]+/[\w.-]+', str(source)): return source
     raise ValueError(f"no base named '{name}': take one of {', '.join(BASES)}, "
                      "a hub id 'owner/name', or a folder that exists")

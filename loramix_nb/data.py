@@ -254,8 +254,8 @@ def _check_picture(file, # a path
     w, h = (inner if trim else picture).size
     if min(w, h) < min_size: raise ValueError(f'too small: {w}×{h}, min_size is {min_size}')
     if max_aspect and max(w, h) > max_aspect*min(w, h):
-        raise ValueError(f'too narrow: {w}×{h}, and a square shows 1/{round(max(w, h)/min(w, h))} of it; '
-                         f'max_aspect is {max_aspect}')
+        raise ValueError(f'too narrow: {w}×{h}, and a square shows 1/{round(max(w, h)/min(w, h))} '
+                         f'of it; max_aspect is {max_aspect}')
     long = f'a square shows 1/{max(w, h)//min(w, h)} of it' if max(w, h) > 4*min(w, h) else ''
     return {'sha256': hashlib.sha256(data).hexdigest(), 'width': w, 'height': h,
             'look': f'{_picture_hash(inner):032x}',
@@ -576,8 +576,8 @@ _TOO_FEW = 3 # paintings of a style: one to hold back, and two that are not the 
 def _refuse_few(counts:dict, least:int=_TOO_FEW): # {style: paintings}; names all with too few
     if few := {s: n for s, n in counts.items() if n < least}:
         said = ', '.join(f"'{s}' has {n}" for s, n in few.items())
-        raise ValueError(f"too few paintings: {said}; a style needs {least} or more to be learned. Add some, or take "
-                         f"the {'folders' if len(few) > 1 else 'folder'} out")
+        raise ValueError(f"too few paintings: {said}; a style needs {least} or more to be learned. "
+                         f"Add some, or take the {'folders' if len(few) > 1 else 'folder'} out")
 
 # %% ../nbs/03_data.ipynb #94ddeb39
 def _bars(p): # in words
@@ -624,10 +624,10 @@ def _first_things(paintings, r): # what somebody must know before training, as s
     stray, double, no_text = (r['problems'].get(k, 0)
                               for k in ('beside the style folders', 'in two styles', 'no text'))
     return [s for s, wanted in (
-        (f"{len(bars)} of {len(paintings)} paintings have a border of one colour, and a LoRA learns it: trim=True, or "
-         "`--trim`, cuts it off.", bars),
-        (f"{double} files show a picture that is there under two styles, and are left out: delete the wrong ones, or "
-         "choose with two_styles='first' or 'keep'.", double),
+        (f"{len(bars)} of {len(paintings)} paintings have a border of one colour, and a LoRA "
+         "learns it: trim=True, or `--trim`, cuts it off.", bars),
+        (f"{double} files show a picture that is there under two styles, and are left out: delete "
+         "the wrong ones, or choose with two_styles='first' or 'keep'.", double),
         (f"{len(groups)} pictures are there under two styles.", groups),
         (f"{stray} pictures lie beside the style folders, and are left out: which styles are they?",
          stray),
@@ -751,8 +751,8 @@ def write_html(self:Paintings, path)->Path: # an .html file, complete in itself
     remarks = [f'<h2>{len(files)} {title}</h2><table>'
                + ''.join(line((relpath(f, self.root), x)) for f, x in files)
                + '</table>' for title, files in _remarks(self, r) if files]
-    bars = (f"<h2>{len(r['borders'])} of {len(self)} have a border</h2><p><img alt='borders, marked in red' "
-            f"src='{_as_jpeg(_border_examples(self))}'>") if r['borders'] else ''
+    bars = (f"<h2>{len(r['borders'])} of {len(self)} have a border</h2><p><img alt='borders, "
+            f"marked in red' src='{_as_jpeg(_border_examples(self))}'>") if r['borders'] else ''
     page = _PAGE.format(n=len(self), counts=''.join(counts), remarks=''.join(remarks), borders=bars,
                         first=''.join(f'<p><b>{html.escape(s)}</b>'
                                       for s in _first_things(self, r)),

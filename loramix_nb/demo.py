@@ -47,8 +47,8 @@ class DemoConfig:
     judged:int=450           # training pictures per class of the judge
     epochs:int=8             # of the judge
 
-FIRST_MINUTE = dict(lora=dict(rank=4, steps=12, batch=8, val_every=6, save_every=6), paintings=12, subjects=2, noises=1,
-                    sampling_steps=5, judged=70, epochs=3)
+FIRST_MINUTE = dict(lora=dict(rank=4, steps=12, batch=8, val_every=6, save_every=6), paintings=12,
+                    subjects=2, noises=1, sampling_steps=5, judged=70, epochs=3)
 
 # %% ../nbs/35_demo.ipynb #7ad1c0d2
 def _check_demo(config:DemoConfig,
@@ -80,8 +80,8 @@ def _check_folder(folder, out):
     if not Path(folder).is_dir():
         raise FileNotFoundError(f"no folder {folder!r}: give one that holds a folder of pictures for each style")
     if (home := Path(folder).resolve()) in (Path(out).resolve(), *Path(out).resolve().parents):
-        raise ValueError(f"out='{out}' is inside '{home.name}': its pictures would be a style of the collection "
-                         "next time; give another folder")
+        raise ValueError(f"out='{out}' is inside '{home.name}': its pictures would be a style of "
+                         "the collection next time; give another folder")
 
 # %% ../nbs/35_demo.ipynb #a27cfde0
 def _check_eras(styles):
@@ -184,8 +184,8 @@ class Demo:
         seeds = [100*self.seed + i for i in range(p.noises)]
         prompts = list(demo_prompts(p.subjects, self.seed))
         with fast_precision(self.pipe):
-            done = sweep(self.pipe, loras, self.run/'sweep', _demo_mixes(self.styles), prompts, seeds,
-                         p.sampling_steps, p.guidance)
+            done = sweep(self.pipe, loras, self.run/'sweep', _demo_mixes(self.styles), prompts,
+                         seeds, p.sampling_steps, p.guidance)
         return dict(pictures=len(done))
 
 # %% ../nbs/35_demo.ipynb #03442632

@@ -147,8 +147,8 @@ def _warn_if_too_long(captions:list, # of text
     most, counts = tokenizer.model_max_length, _token_counts(captions, tokenizer)
     long = [(n, c) for n, c in zip(counts, captions) if n > most]
     if long:
-        warnings.warn(f"{len(long)} of {len(captions)} captions lose their end: the base reads {most} tokens, and "
-                           f"'{max(long)[1]}' has {max(long)[0]}", stacklevel=3)
+        warnings.warn(f"{len(long)} of {len(captions)} captions lose their end: the base reads "
+                           f"{most} tokens, and '{max(long)[1]}' has {max(long)[0]}", stacklevel=3)
     return len(long)
 
 # %% ../nbs/05_latents.ipynb #95f372f7

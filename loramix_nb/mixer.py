@@ -207,13 +207,14 @@ class Mixer:
         if not rows: raise ValueError("no weights: give one mix, or one for every picture")
         return rows
 
+    def _by_name(self, w):
+        w = w.tolist() if hasattr(w, 'tolist') else w
+        if _is_number(w) or len(w) != len(self.names):
+            raise ValueError(f"weights {w}: give {len(self.names)} finite numbers "
+                             f"in the order {self.names}, or a dict by name")
+        return dict(zip(self.names, w))
     def _row(self, w):
-        if not isinstance(w, dict):
-            w = w.tolist() if hasattr(w, 'tolist') else w
-            if _is_number(w) or len(w) != len(self.names):
-                raise ValueError(f"weights {w}: give {len(self.names)} finite numbers "
-                                 f"in the order {self.names}, or a dict by name")
-            w = dict(zip(self.names, w))
+        w = w if isinstance(w, dict) else self._by_name(w)
         if strange := [k for k in w if k not in self.names]:
             raise ValueError(f"no LoRA named '{strange[0]}' is mixed in: "
                              f"there are {', '.join(self.names)}")

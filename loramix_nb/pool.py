@@ -131,8 +131,8 @@ def _read(self:Pool, sha, name): # from memory, or from its file, checked
     if sha not in self._made:
         lora = load_lora(self.folder/'loras'/f'{sha}.safetensors')
         if lora.source['sha256'] != sha:
-            raise ValueError(f"the file of '{name}', {sha[:8]}….safetensors, has changed since it was "
-                             f"saved: restore it from a copy, or remove('{name}')")
+            raise ValueError(f"the file of '{name}', {sha[:8]}….safetensors, has changed since it "
+                             f"was saved: restore it from a copy, or remove('{name}')")
         self._made[sha] = lora.replace(metadata=self._records[sha]['metadata'])
     return self._made[sha].replace(name=name)
 
@@ -451,14 +451,14 @@ def _draw_parents(ax, family, at): # a line from each parent to its child, as wi
     for sha, r in family.items():
         for p, w in zip(r['parents'], r['weights']):
             if p['sha256'] not in at: continue
-            ax.plot(*zip(at[p['sha256']], at[sha]), color='#4477aa' if w > 0 else '#cc6677', alpha=.55,
-                    lw=.4 + 3*min(abs(w), 1.5), zorder=1, solid_capstyle='round')
+            ax.plot(*zip(at[p['sha256']], at[sha]), color='#4477aa' if w > 0 else '#cc6677',
+                    alpha=.55, lw=.4 + 3*min(abs(w), 1.5), zorder=1, solid_capstyle='round')
 
 def _draw_names(ax, family, at, here): # here: address -> name of a present member; others are grey
     for sha, (x, y) in at.items():
         box = dict(boxstyle='round,pad=.25', lw=.6, fc='white', ec='#4477aa' if sha in here else '#bbbbbb')
-        ax.text(x, y, here.get(sha, family[sha]['name']), ha='center', va='center', fontsize=8, zorder=2,
-                color='black' if sha in here else '#888888', bbox=box)
+        ax.text(x, y, here.get(sha, family[sha]['name']), ha='center', va='center', fontsize=8,
+                zorder=2, color='black' if sha in here else '#888888', bbox=box)
 
 # %% ../nbs/28_pool.ipynb #1ec90034
 @patch

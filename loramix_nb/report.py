@@ -272,8 +272,8 @@ def _provenance(info, f, steps):
     pre = lambda x: f'<pre>{html.escape(json.dumps(x, indent=1, ensure_ascii=False))}</pre>'
     times = _table(('step', 'seconds'), [(html.escape(k), f'{s:.1f}') for k, s in steps.items()])
     date, commit = html.escape(info['date']), html.escape(str(info['git_commit']))
-    return (f'<section><h2>How to reproduce it</h2><p>{date}, seed {info["seed"]}, commit {commit}. '
-            'The same command with the same seed gives the same LoRAs and pictures.</p>'
+    return (f'<section><h2>How to reproduce it</h2><p>{date}, seed {info["seed"]}, commit '
+            f'{commit}. The same command with the same seed gives the same LoRAs and pictures.</p>'
             f'{times}<details><summary>Configuration and versions</summary>'
             f'{pre({k: info[k] for k in ("config", "versions")})}</details>'
             f'<details><summary>report.json</summary>{pre(f)}</details></section>')
@@ -318,8 +318,7 @@ def report_html(run:Run,        # a `Run`, or any object with `.folder` and `.in
     for p in ('report.json', 'sweep/sweep.jsonl'):
         if not (folder/p).exists():
             raise FileNotFoundError(f"no {p} in '{folder}': a report needs a scored sweep and "
-                                    "write_json("
-                                    "run/'report.json', run_summary(rows, styles))")
+                                    "write_json(run/'report.json', run_summary(rows, styles))")
     x = _read_run(folder, prompts, seed)
     text = _html_page(' · '.join(map(_display_name, x.styles)), _body(x, folder, run.info), _STYLE)
     with atomic_path(folder/'report.html') as p: p.write_text(text, 'utf-8')

@@ -57,6 +57,11 @@ class OODDetector:
         return self.distance(judge, pictures) > self.limit
 
 # %% ../nbs/23_scoring.ipynb #4ab901a4
+def _shrunk_covariance(x, shrink): # of rows around 0
+    cov = x.T @ x / len(x)
+    identity = torch.eye(len(cov), dtype=cov.dtype)
+    return (1 - shrink)*cov + shrink*cov.diagonal().mean()*identity
+
 def fit_ood_detector(judge:Judge,
                      train:tuple,     # (pictures, labels) of its classes
                      valid:tuple,     # other ones, which set the limit
@@ -66,10 +71,7 @@ def fit_ood_detector(judge:Judge,
     f, y = _penultimate_features(judge, train[0]).double(), judge.targets(train[1])
     classes = y.unique()
     centres = torch.stack([f[y == k].mean(0) for k in classes.tolist()])
-    rest = f - centres[torch.searchsorted(classes, y)]
-    cov = rest.T @ rest / len(f)
-    identity = torch.eye(len(cov), dtype=cov.dtype)
-    cov = (1 - shrink)*cov + shrink*cov.diagonal().mean()*identity
+    cov = _shrunk_covariance(f - centres[torch.searchsorted(classes, y)], shrink)
     ood = OODDetector(centres, torch.linalg.inv(cov), 0.)
     ood.limit = ood.distance(judge, valid[0]).quantile(.99).item()
     return ood

@@ -249,8 +249,8 @@ def _check_shards_match(index:dict, # of a folder of shards
         raise ValueError(f"{where} were made with base '{made['name']}' ({made['fingerprint']}), and this is "
                          f"'{_base_name(pipe)}' ({mark}): load that base, or precompute into another folder")
     if size not in (None, index['size']):
-        raise ValueError(f"{where} were made at {index['size']} pixels, not at {size}: ask for size={index['size']}, "
-                         "or precompute into another folder")
+        raise ValueError(f"{where} were made at {index['size']} pixels, not at {size}: ask for "
+                         f"size={index['size']}, or precompute into another folder")
 
 # %% ../nbs/06_shards.ipynb #4913337a
 def _plan_shards(wanted:dict, # key -> View, of one split
@@ -650,8 +650,7 @@ def loader(self:Shards, split:str='train', # or 'val'
 
 # %% ../nbs/06_shards.ipynb #e28884c6
 @torch.no_grad()
-def vae_report(shards:Shards, paintings:list, pipe,
-               split:str='val', # whose pictures
+def vae_report(shards:Shards, paintings:list, pipe, split:str='val', # whose pictures
                n:int=8, # per style
               )->tuple: # {style: mean PSNR in dB}, and a picture: originals above what the VAE made of them
     "PSNR of the VAE's reconstructions per style, and a sheet of originals above them."

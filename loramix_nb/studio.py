@@ -211,8 +211,8 @@ def _loading_line(base, files): # the line that loads the base and the LoRAs
     return f"pipe, loras = load_base({base!r}), {{{loras}}}"
 
 # %% ../nbs/33_studio.ipynb #dfbb65fb
-def _python_code(base:str, weights:dict, prompt:str, seed:int, steps:int, guidance:float, negative:str='',
-         files:dict=None, # name -> file; None for LoRAs in memory
+def _python_code(base:str, weights:dict, prompt:str, seed:int, steps:int, guidance:float,
+         negative:str='', files:dict=None, # name -> file; None for LoRAs in memory
          recipe:Recipe=None, # for a mix with block weights
         )->str:
     "Three lines of Python that paint a picture."
@@ -235,8 +235,8 @@ def _recipe_weights(recipe:Recipe, # of method 'concat' or 'blocks'
     also = {str(f.name if isinstance(f, Lora) else f): k for k, f in files.items()}
     names = [n if n in files else also.get(n) for n in recipe.names]
     if None in names:
-        raise ValueError(f"the recipe has '{Path(recipe.names[names.index(None)]).stem}', which is not on this board: "
-                         f"there are {', '.join(files)}")
+        raise ValueError(f"the recipe has '{Path(recipe.names[names.index(None)]).stem}', which is "
+                         f"not on this board: there are {', '.join(files)}")
     blocks = recipe.params.get('blocks') or [{}]*len(names)
     plain = [b if isinstance(b, dict) else dict(zip(_BLOCKS[len(b)], b)) for b in blocks]
     return {**dict.fromkeys(files, 0.), **dict(zip(names, recipe.weights))}, dict(zip(names, plain))
@@ -330,8 +330,8 @@ class _MixWidget(_BaseWidget):
         self.folder, self.showing = Path(folder), threading.RLock()
         self.actions, self.worker = {'save': self.save, 'load': self.load}, _LatestOnly(self._paint)
         names = list(loras)
-        super().__init__(names=[_display_name(n) for n in names], colours=[_style_colour(n, names) for n in names],
-                         prompt=prompt,
+        super().__init__(names=[_display_name(n) for n in names],
+                         colours=[_style_colour(n, names) for n in names], prompt=prompt,
                          seed=seed, at=self.start() if at is None else list(at), saved=self._saved_names())
         self.observe(lambda _: self._moved(), ['at', 'prompt', 'seed'])
         self._moved()
@@ -372,8 +372,8 @@ class _MixWidget(_BaseWidget):
     def all_files(self): return self.files if len(self.files) == len(self.loras) else None
     def lines(self):
         e = self.renderer
-        return _python_code(_load_name(e.pipe), self.weights, self.prompt, self.seed, e.steps, e.guidance, e.negative,
-                    self.all_files, self.recipe)
+        return _python_code(_load_name(e.pipe), self.weights, self.prompt, self.seed, e.steps,
+                    e.guidance, e.negative, self.all_files, self.recipe)
     def caption(self): return _one_line(self.weights)
     def _picture_and_caption(self):
         return self.seen.get('png', b''), f'{self.prompt}: {self.caption()}'

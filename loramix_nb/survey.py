@@ -81,11 +81,8 @@ def schedule(self:Votes,
     digest = hashlib.sha256(f'{seed}/{voter}'.encode()).digest()
     rng = np.random.default_rng(int.from_bytes(digest[:8], 'big'))
     pairs = list(combinations(items, 2)); first = rng.random(len(pairs)) < .5
-    out = []
-    for r in range(repeats):
-        for i in rng.permutation(len(pairs)):
-            out.append(pairs[i][::-1] if first[i] ^ (r % 2 == 1) else pairs[i])
-    return out
+    return [pairs[i][::-1] if first[i] ^ (r % 2 == 1) else pairs[i]
+            for r in range(repeats) for i in rng.permutation(len(pairs))]
 
 # %% ../nbs/29_survey.ipynb #d54c5f42
 @patch
@@ -215,6 +212,12 @@ class Correlation:
         return f"ρ = {self.rho:.2f}, n = {self.n}, {interval}"
 
 # %% ../nbs/29_survey.ipynb #99aa32b6
+def _check_lengths(x, y, pairs):
+    if len(x) != len(y) or len(x) < 4:
+        raise ValueError(f"{len(x)} and {len(y)} values: give as many of both, at least 4")
+    if pairs is not None and len(pairs) != len(x):
+        raise ValueError(f"{len(pairs)} pairs for {len(x)} values")
+
 def rank_correlation(x, y,             # numbers, equally many of both
                      pairs:list=None,  # names of the two styles that each value is about, if any
                      level:float=.95,  # of the interval
@@ -222,10 +225,7 @@ def rank_correlation(x, y,             # numbers, equally many of both
                      seed:int=0)->Correlation:
     "Spearman's rank correlation of two lists; with `pairs` the bootstrap resamples styles."
     x, y = np.asarray(x, float), np.asarray(y, float)
-    if len(x) != len(y) or len(x) < 4:
-        raise ValueError(f"{len(x)} and {len(y)} values: give as many of both, at least 4")
-    if pairs is not None and len(pairs) != len(x):
-        raise ValueError(f"{len(pairs)} pairs for {len(x)} values")
+    _check_lengths(x, y, pairs)
     rng = np.random.default_rng(seed)
     samples = [_bootstrap_sample(rng, len(x), pairs) for _ in range(draws)]
     found = [_spearman(x[i], y[i]) for i in samples]

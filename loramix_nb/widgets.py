@@ -99,8 +99,8 @@ class StyleTriangle(_MixWidget):
 
     def _check(self):
         if len(self.loras) != 3:
-            raise ValueError(f"{len(self.loras)} styles: a StyleTriangle takes 3, an AlphaSlider two, "
-        "a MixBoard any number")
+            raise ValueError(f"{len(self.loras)} styles: a StyleTriangle takes 3, an AlphaSlider "
+        "two, a MixBoard any number")
     def start(self): return _rounded_shares([1, 1, 1])
     def snap(self, at): return _rounded_shares(at) if len(at) == 3 else self.start()
 
@@ -235,8 +235,8 @@ class SweepBrowser(_BaseWidget):
     def _pick(self):
         if not 0 <= self.picked < len(self.sweep.rows): return
         r, file = self.row, self._file(self.picked)
-        self.code = _python_code(self.base, r['weights'], r['prompt'], r['seed'], r['steps'], r['guidance'],
-                                 r['negative'],
+        self.code = _python_code(self.base, r['weights'], r['prompt'], r['seed'], r['steps'],
+                                 r['guidance'], r['negative'],
                          self.files and {k: f for k, f in self.files.items() if k in r['weights']})
         self.seen = dict(png=file, mark=_pixel_id(_pixels(file)), stage='full',
                          words=_one_line(r['weights']))
@@ -361,8 +361,8 @@ class PoolBrowser(_BaseWidget):
         w = made['weights']
         can = [1 - w[-1], w[-1]] if len(w) == 2 and 0 <= w[-1] <= 1 else [1/len(w)]*len(w)
         if made['method'] != 'concat' or not np.allclose(can, w, atol=1e-3):
-            raise ValueError(f"'{name}' is {w} by {made['method']}: what can be set here is two that sum to 1, or "
-                             "equal ones, by concat")
+            raise ValueError(f"'{name}' is {w} by {made['method']}: what can be set here is two "
+                             "that sum to 1, or equal ones, by concat")
         self.selected, self.share = [here[p['sha256']] for p in made['parents']], w[-1]
         self.note = f'the recipe of {name}'
 
@@ -407,8 +407,8 @@ class PoolBrowser(_BaseWidget):
         w = dict(zip(self.recipe.names, self.recipe.weights))
         self.code = '\n'.join([f"pool = Pool({self.pool.folder.as_posix()!r})",
                                f"mix_into(pipe, {{n: pool[n] for n in {list(w)}}})",
-                               f"picture = generate(pipe, {self.prompt!r}, {self.seed}, steps={self.steps}, "
-                               f"guidance={self.guidance}, weights={w})[0]"])
+                               f"picture = generate(pipe, {self.prompt!r}, {self.seed}, "
+                               f"steps={self.steps}, guidance={self.guidance}, weights={w})[0]"])
 
     def _picture_and_caption(self): return bytes(self.tree), f'a pool of {len(self.pool)} LoRAs'
 
@@ -437,8 +437,8 @@ class _PhotoRenderer(_Renderer):
         how = RestyleSettings(*row[:3], max(steps, least), self.guidance).check(self.pipe, self.control)
         photo = self.photos[scene[0]]
         canvas = np.array(_layout(photo, native_size(self.pipe), self.pipe.vae_scale_factor)[0])
-        job = dict(prompt=prompt, negative=self.negative, seed=int(seed), weights=row[3:], picture=canvas,
-                   edges=edge_map(canvas) if how.control_scale else None)
+        job = dict(prompt=prompt, negative=self.negative, seed=int(seed), weights=row[3:],
+                   picture=canvas, edges=edge_map(canvas) if how.control_scale else None)
         with self.lock:
             if stale(): raise StopSampling("not started: a newer request replaced it")
             x = _paint_over(self.pipe, [job], how, self.control, self.states, lambda *_: stale())[0]
@@ -492,8 +492,8 @@ class TransferBoard(_MixWidget):
 
     def lines(self):
         e, have = self.renderer, _loading_line(_load_name(self.renderer.pipe), self.all_files)
-        kw = dict(prompt=self.prompt, **dict(zip(_KEPT_FROM_PHOTO, self.at)), seed=self.seed, steps=e.steps,
-                  guidance=e.guidance)
+        kw = dict(prompt=self.prompt, **dict(zip(_KEPT_FROM_PHOTO, self.at)), seed=self.seed,
+                  steps=e.steps, guidance=e.guidance)
         if e.negative: kw['negative'] = e.negative
         needs = '; load_ip_adapter(pipe)' if self.has[1] and self.all_files else ''
         control = ', control=load_controlnet(pipe)' if self.has[2] else ''
