@@ -27,12 +27,15 @@ def modules():
 def tree(module): return ast.parse((PACKAGE/f"{module}.py").read_text(encoding="utf-8"))
 
 
+def is_patch(node): return any(ast.unparse(d).startswith("patch") for d in getattr(node, "decorator_list", ()))
+
+
 def public(module):
     "Public name -> its node: functions, classes and constants, without methods added by `@patch`."
     found = {}
     for node in tree(module).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            if any(ast.unparse(d).startswith("patch") for d in node.decorator_list): continue
+            if is_patch(node): continue
             names = [node.name]
         elif isinstance(node, ast.Assign):
             names = [n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
@@ -71,7 +74,7 @@ def shown(module):
 
 
 def in_signatures(nodes):
-    "Names of types in the annotations of public functions and in the methods of public classes."
+    "Names of types in the annotations of public functions and methods."
     words = set()
     for node in nodes:
         for n in ast.walk(node):
@@ -92,7 +95,7 @@ def faults():
         wrong += [f"{module}'s table has `{n}`, which is not public" for n in table.keys() - names.keys()]
         documented = {n for n, node in names.items() if isinstance(node, ast.Assign) or ast.get_docstring(node)}
         wrong += [f"{module}.{n} has no docstring" for n in names.keys() - documented]
-        types = in_signatures(names.values())
+        types = in_signatures([*names.values(), *filter(is_patch, tree(module).body)])
         unused = [n for n in names if (module, n) not in use and n not in types]
         alone += [f"{module}.{n}" for n in unused]
     if len(alone) > UNUSED: wrong += [f"{n} is used by no other notebook" for n in alone]
