@@ -18,7 +18,6 @@ from PIL import Image, ImageDraw
 from .core import figure
 from .classifier import bootstrap
 
-
 # %% ../nbs/25_analysis.ipynb #7d6a00bd
 def _mix_weights(row:dict, # of a sweep
                 )->dict: # style -> weight, without weights of 0

@@ -21,7 +21,7 @@ def _models(models): # by name; `models` is a pipeline, or that already
     if isinstance(models, dict): return models
     return {k: m for k in _MODELS if (m := getattr(models, k, None)) is not None}
 
-def layers(models)->dict: # layer name -> module; `models` is a pipeline, or {'unet': model, …}
+def layers(models:object)->dict: # layer name -> module; `models` is a pipeline, or {'unet': model, …}
     "The linear and convolution layers of a pipeline, by the names that LoRAs use."
     found = ((f'{home}.{name}', m) for home, model in _models(models).items() for name, m in model.named_modules())
     return {_layer_name(k): m for k, m in found if isinstance(m, (torch.nn.Linear, torch.nn.Conv2d))}
@@ -110,7 +110,7 @@ def _published(family, base): # layer -> shape of its weight; the linear and con
 
 # %% ../nbs/11_architectures.ipynb #ce807c6f
 @torch.no_grad()
-def bake(models,          # a pipeline, or {'unet': model, …}; changed in place
+def bake(models:object,   # a pipeline, or {'unet': model, …}; changed in place
          lora:Lora,       # what to add
          weight:float=1., # how strongly; -1 takes it out again
         )->None:
@@ -125,10 +125,10 @@ def bake(models,          # a pipeline, or {'unet': model, …}; changed in plac
         w.copy_((w.float() + weight * _in_shape(f, w.shape).delta().to(w.device)).to(w.dtype))
 
 # %% ../nbs/11_architectures.ipynb #aa85ef1b
-def extract(tuned,       # a pipeline, or {'unet': model, …}, after training
-            base,        # the same before
+def extract(tuned:object, # a pipeline, or {'unet': model, …}, after training
+            base:object, # the same before
             rank:int=16, # of every layer
-            names=None,  # which layers; all that differ if None
+            names:list=None, # which layers; all that differ if None
             seed:int=0,  # of the randomised SVD
            )->Lora:
     "The difference between two models, as the best LoRA of a rank."
@@ -146,7 +146,7 @@ def extract(tuned,       # a pipeline, or {'unet': model, …}, after training
 # %% ../nbs/11_architectures.ipynb #a11c0003
 @torch.no_grad()
 def resolve(lora:Lora,         # a style that holds a DoRA, OFT, BOFT, (IA)³ or GLoRA
-            base,              # a pipeline, or {'unet': model, …}, of the base that it was trained on
+            base:object,       # a pipeline, or {'unet': model, …}, of the base that it was trained on
             energy:float=None, # the share of each layer's ‖ΔW‖² to keep, in (0, 1]; every change whole if None
            )->Lora: # of `Factors` and `Full`s, for this base only
     "What a style changes in one base, so that it can be mixed; `ValueError` for a base that lacks one of its layers."

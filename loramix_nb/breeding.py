@@ -37,13 +37,13 @@ class Span:
                              f"finite numbers, one for each of {names}")
         return W
 
-    def norms(self, W)->Tensor: # [m]
+    def norms(self, W:Tensor)->Tensor: # [m]
         "‖ΔW‖ of each mix."
         W = self._checked_weights(W)
         return (W @ self.G * W).sum(1).clamp(min=0).sqrt()
 
-    def differences(self, W, # [m, n] mixes
-                    V=None,  # [p, n] other mixes; the LoRAs themselves if None
+    def differences(self, W:Tensor, # [m, n] mixes
+                    V:Tensor=None, # [p, n] other mixes; the LoRAs themselves if None
                     by:str='distance')->Tensor: # [m, p]
         "The 'distance' or 'cosine' difference of each mix in W from each mix in V."
         if by not in ('distance', 'cosine'):
@@ -53,7 +53,7 @@ class Span:
         if by == 'cosine': return (1 - inner / (a[:, None] * b).clamp(min=1e-300)).clamp(min=0)
         return (a[:, None]**2 + b**2 - 2*inner).clamp(min=0).sqrt()
 
-    def merge(self, w, # [n] weights
+    def merge(self, w:Tensor, # [n] weights
               name:str='')->Lora:
         "One mix as a LoRA, without approximation."
         w, loras = self._checked_weights(np.atleast_2d(w))[0].tolist(), list(self.loras.values())
@@ -75,8 +75,8 @@ def _mixing_ratios(size:int, # number of parents
 
 # %% ../nbs/30_breeding.ipynb #b355ced2
 def enumerate_mixes(n:int,             # members
-                    parents=(2,),      # numbers of parents: 2 for pairs, 3 for triples …
-                    ratios=3,          # how many ratios for a pair, or the ratios themselves
+                    parents:tuple=(2,), # numbers of parents: 2 for pairs, 3 for triples …
+                    ratios:object=3,    # how many ratios for a pair, or the ratios themselves
                     limit:int=100_000, # a random sample of this size is drawn from more mixes
                     seed:int=0,        # of the sample
                    )->Tensor: # [m, n] float64, a row of weights for each mix
@@ -106,9 +106,9 @@ def equal_strength(G:Tensor, # [n, n] Gram matrix of the parents
 
 # %% ../nbs/30_breeding.ipynb #8571fee6
 def select_diverse(span:Span,
-                   W, # [m, n] mixes
+                   W:Tensor, # [m, n] mixes
                    k:int, # number of mixes to choose
-                   existing=None, # [p, n] mixes that are there already
+                   existing:Tensor=None, # [p, n] mixes that are there already
                    by:str='distance', # or 'cosine'
                   )->list[int]: # indices in W, in the order of choice
     "The k mixes that differ most from one another and from existing ones: greedy max-min."
@@ -132,7 +132,7 @@ class PictureFeatures:
                  pipe:object, # a diffusers text-to-image pipeline
                  prompts:list[str],
                  seeds:list[int], # each prompt is painted with each seed
-                 extract, # uint8 pictures [N, H, W, 3] -> N rows; or a dict of such functions
+                 extract:object, # uint8 pictures [N, H, W, 3] -> N rows; or a dict of such functions
                  steps:int=12, # of the scheduler
                  guidance:float=4., # classifier-free guidance
                  batch:int=32): # pictures at a time
@@ -148,7 +148,7 @@ class PictureFeatures:
         other = copy(self); other.current = name
         return other
 
-    def paint(self, loras:dict, W)->np.ndarray: # uint8 [m, scenes, H, W, 3]
+    def paint(self, loras:dict, W:Tensor)->np.ndarray: # uint8 [m, scenes, H, W, 3]
         "The pictures themselves; W has a row of weights for each mix."
         from loramix_nb.mixer import mix_into, unmix
         from loramix_nb.sampling import generate # here, because it imports diffusers
@@ -160,7 +160,7 @@ class PictureFeatures:
         finally: unmix(self.pipe)
         return flat.reshape(len(W), len(self.scenes), *flat.shape[1:])
 
-    def of_mixes(self, loras:dict, W)->np.ndarray: # [m, d]
+    def of_mixes(self, loras:dict, W:Tensor)->np.ndarray: # [m, d]
         "Features of mixes that were not merged; each mix is painted once."
         hashes = [l.sha256 for l in loras.values()]
         keys = [tuple(sorted((h, round(float(x), 9)) for h, x in zip(hashes, w) if x)) for w in W]
@@ -303,19 +303,19 @@ def _all_or_none(pool:Pool):
 # %% ../nbs/30_breeding.ipynb #4bfb91af
 def breed(pool:Pool,            # changed in place; each generation is one change, for `undo`
           iterations:int=1,     # generations
-          ratios=3,             # how many ratios for a pair, or the ratios themselves
+          ratios:object=3,       # how many ratios for a pair, or the ratios themselves
           keep:int=None,        # members after each generation; at most 8 if None
-          fitness='novelty',    # 'novelty', a function, a `PictureFeatures`, `Votes`, or a tuple
-          parents=(2,),         # numbers of parents: 2 for pairs, 3 for triples …
+          fitness:object='novelty', # 'novelty', a function, a `PictureFeatures`, `Votes`, or a tuple
+          parents:tuple=(2,),   # numbers of parents: 2 for pairs, 3 for triples …
           method:str='concat',  # a merging method; only 'concat' is ranked without merging
           params:dict=None,     # the method's own parameters
-          by='distance',        # novelty by 'distance', 'cosine' or a `PictureFeatures`
+          by:object='distance', # novelty by 'distance', 'cosine' or a `PictureFeatures`
           screen:int=None,      # candidates to score; 4 · keep if None
           rescale:bool=True,    # give offspring the mean norm of their parents
           elitism:bool=True,    # parents compete with their offspring
           limit:int=None,       # candidates; 100,000 if None, or 200 if each must be merged
           neighbours:int=3,     # for novelty
-          accept=None,          # a function or `PictureFeatures`: > 0 for offspring to keep
+          accept:object=None,   # a function or `PictureFeatures`: > 0 for offspring to keep
           seed:int=0,           # of everything random
          )->list[dict]: # one row for each generation
     "Cross, select and repeat; if a generation fails, the pool is left as it was."
@@ -442,13 +442,13 @@ class EvolutionResult:
     history:list       # best and mean score of each generation
 
 # %% ../nbs/30_breeding.ipynb #51a9e6e6
-def evolve(fitness,              # weights [p, n] -> p scores, higher is better
+def evolve(fitness:callable,     # weights [p, n] -> p scores, higher is better
            n:int,                # weights in a mix
            generations:int=20,
            population:int=None,  # mixes in a generation; 4 + 3 ln n if None
-           start=None,           # [n] initial mean; equal weights if None
+           start:np.ndarray=None, # [n] initial mean; equal weights if None
            sigma:float=.3,       # initial standard deviation
-           bounds=(-.5, 1.5),    # of each weight
+           bounds:tuple=(-.5, 1.5), # of each weight
            seed:int=0)->EvolutionResult:
     "Search weights with CMA-ES (Hansen and Ostermeier, 2001)."
     try: from cmaes import CMA
@@ -488,7 +488,7 @@ class EliteMap:
     ranges:tuple        # ((low, high), (low, high)) of the measures
     filled:list         # coverage of the map after each generation
 
-    def plot(self, names=('first measure', 'second measure')): # a matplotlib Figure
+    def plot(self, names:tuple=('first measure', 'second measure')): # a matplotlib Figure
         "Plot the map, coloured by score."
         scores = np.full(self.bins[0]*self.bins[1], np.nan); scores[self.cells] = self.scores
         fig = figure(4.2, 3.2); ax = fig.subplots()
@@ -498,15 +498,15 @@ class EliteMap:
         return fig
 
 # %% ../nbs/30_breeding.ipynb #3d6a5511
-def illuminate(fitness,              # weights [p, n] -> p scores and [p, 2] measures
+def illuminate(fitness:callable,     # weights [p, n] -> p scores and [p, 2] measures
                n:int,                # weights in a mix
-               ranges,               # ((low, high), (low, high)) of the two measures
-               bins=(12, 12),        # cells along each
+               ranges:tuple,         # ((low, high), (low, high)) of the two measures
+               bins:tuple=(12, 12),  # cells along each
                generations:int=30,
                batch:int=32,         # mixes in a generation
-               start=None,           # [n] initial mix; equal weights if None
+               start:np.ndarray=None, # [n] initial mix; equal weights if None
                sigma:float=.15,      # standard deviation of a mutation
-               bounds=(-.5, 1.5),    # of each weight
+               bounds:tuple=(-.5, 1.5), # of each weight
                seed:int=0)->EliteMap:
     "MAP-Elites (Mouret and Clune, 2015) with the line emitter of Vassiliades and Mouret (2018)."
     try:

@@ -26,7 +26,7 @@ class Previews(Callback):
         self.prompts, self.every, self.steps, self.guidance = prompts, every, steps, guidance
 
     @torch.no_grad()
-    def __call__(self, training, run):
+    def __call__(self, training:object, run:object):
         if training.rank: return
         with training.autocast():
             pictures = preview(training.pipe, self.prompts, None, self.steps, self.guidance)
@@ -42,10 +42,10 @@ def _evenly_spaced(files:list, # in order
     return [files[last - round(i*last/max(n - 1, 1))] for i in range(n)][::-1]
 
 # %% ../nbs/15_callbacks.ipynb #0bcd4d78
-def pick_best(folder, # of a run of `train_lora`
+def pick_best(folder:str|Path, # of a run of `train_lora`
               pipe:object,
               prompt:str,
-              strengths=(.5, .75, 1., 1.25), # of the LoRA, a row each
+              strengths:tuple=(.5, .75, 1., 1.25), # of the LoRA, a row each
               n:int=6, # checkpoints, a column each
               seed:int=0,
               steps:int=20, guidance:float=4., # of the sampler
@@ -110,7 +110,7 @@ def _picture_counts(text): # of JSON: style -> pictures
     return ', '.join(f"{n} pictures ({s.replace('_', ' ')})" for s, n in counts) or 'unknown pictures'
 
 # %% ../nbs/15_callbacks.ipynb #d6f6b975
-def write_model_card(folder, # of a finished run
+def write_model_card(folder:str|Path, # of a finished run
                      pipe:object, # its base
                      prompts:list, # of the sample pictures
                      steps:int=25, guidance:float=4., # of the sampler
@@ -126,7 +126,7 @@ def write_model_card(folder, # of a finished run
     return folder/'README.md'
 
 # %% ../nbs/15_callbacks.ipynb #cb70cde7
-def push_to_hub(folder, # of a finished run, with its card
+def push_to_hub(folder:str|Path, # of a finished run, with its card
                 repo:str, # 'owner/name'
                 private:bool=True,
                 token:str=None, # default: that of `hf auth login`

@@ -29,7 +29,6 @@ from .data import Paintings
 from .latents import decode, encode, to_latents
 from .formats import _open_tensors
 
-
 # %% ../nbs/22_classifier.ipynb #aff41a06
 def painted_examples(classes:list[str], # era names, and 'plain' and 'other' if wanted
                      n:int,             # pictures of each class
@@ -279,15 +278,15 @@ class Judge:
     temperature:float=1.                       # probabilities are softmax(logits / temperature)
     about:dict=field(default_factory=dict)     # its training settings and validation figures
 
-    def prepare(self, pictures)->Tensor: # float [N,3,size,size], normalised
+    def prepare(self, pictures:np.ndarray)->Tensor: # float [N,3,size,size], normalised
         "uint8 pictures [N,H,W,3] as inputs of the network."
         return self.normalised(self.unit(pictures))
 
-    def unit(self, pictures)->Tensor: # float [N,3,size,size], 0 to 1
+    def unit(self, pictures:np.ndarray)->Tensor: # float [N,3,size,size], 0 to 1
         "uint8 pictures [N,H,W,3] at the network's size."
         return self.pixels(pictures).div_(255)
 
-    def pixels(self, pictures)->Tensor: # float [N,3,size,size], 0 to 255, channels last in memory
+    def pixels(self, pictures:np.ndarray)->Tensor: # float [N,3,size,size], 0 to 255, channels last in memory
         "uint8 pictures [N,H,W,3] at the network's size."
         x = torch.as_tensor(np.asarray(pictures))
         if x.ndim != 4 or x.shape[-1] != 3 or x.dtype != torch.uint8:
@@ -306,9 +305,9 @@ class Judge:
         return x.contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
-    def __call__(self, pictures,  # uint8 [N,H,W,3]
+    def __call__(self, pictures:np.ndarray, # uint8 [N,H,W,3]
                  batch:int=64,    # pictures at a time
-                 predictor=None,  # from `predictor()`, to build it once for many calls
+                 predictor:object=None, # from `predictor()`, to build it once for many calls
                 )->tuple[Tensor, Tensor]: # logits and probabilities, both [N,classes]
         "Classify pictures."
         predict = predictor or self.predictor()
@@ -318,7 +317,7 @@ class Judge:
         logits = torch.cat(parts) if parts else torch.zeros(0, len(self.classes))
         return logits, (logits / self.temperature).softmax(1)
 
-    def names(self, pictures)->list[str]: # the most probable class of each
+    def names(self, pictures:np.ndarray)->list[str]: # the most probable class of each
         "The class name of every picture."
         return [self.classes[i] for i in self(pictures)[0].argmax(1).tolist()]
 
@@ -330,7 +329,7 @@ class Judge:
                              f"{unknown[0]!r}")
         return torch.tensor([self.classes.index(l) for l in labels])
 
-    def accuracy(self, pictures, labels:list[str])->float: # 0 to 1
+    def accuracy(self, pictures:np.ndarray, labels:list[str])->float: # 0 to 1
         "Share of pictures that are classified right."
         return (self(pictures)[0].argmax(1) == self.targets(labels)).float().mean().item()
 
@@ -362,7 +361,7 @@ def soft_targets(self:Judge, labels:list)->Tensor: # float [N,classes]
 
 # %% ../nbs/22_classifier.ipynb #f3f27cc1
 @patch
-def tta(self:Judge, pictures, # uint8 [N,H,W,3]
+def tta(self:Judge, pictures:np.ndarray, # uint8 [N,H,W,3]
         batch:int=64)->tuple[Tensor, Tensor]: # logits and probabilities, both [N,classes]
     "Test-time augmentation: logits averaged over the picture, its mirror image and three crops."
     parts = [np.asarray(pictures[i:i+batch]) for i in range(0, max(len(pictures), 1), batch)]

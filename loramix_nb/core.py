@@ -52,7 +52,7 @@ def _noise(seeds:list, shape:tuple)->'torch.Tensor': # [C,h,w] -> [len(seeds),C,
 
 # %% ../nbs/00_core.ipynb #ecb9e0fa
 @contextmanager
-def atomic_path(path): # the file to write; its folders are made, its suffix is kept so that savers recognise the format
+def atomic_path(path:str|Path): # the file to write; its folders are made, its suffix is kept for savers
     "Yields a path to write to, and puts the file in place only if the block ended well; `OSError` if the disk is full."
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,14 +77,14 @@ def _plain(x): # a dataclass, path, set, NumPy or torch value
     raise TypeError(f"{type(x).__name__} {x!r:.60} has no plain form for JSON: give numbers, text, lists or dicts")
 
 # %% ../nbs/00_core.ipynb #8fe6d299
-def write_json(path, # file to write
-               value): # anything made of dicts, lists, text and numbers
+def write_json(path:str|Path, # file to write
+               value:object): # anything made of dicts, lists, text and numbers
     "Write a value as JSON, atomically."
     text = json.dumps(value, default=_plain, indent=1, ensure_ascii=False)
     with atomic_path(path) as p: p.write_text(text, 'utf-8')
 
 # %% ../nbs/00_core.ipynb #87a63548
-def read_json(path): # a file of JSON
+def read_json(path:str|Path): # a file of JSON
     "Read what `write_json` wrote; a `ValueError` that names the file where it is something else."
     return _parsed(Path(path).read_bytes(), f"'{path}'")
 
@@ -95,15 +95,15 @@ def _parsed(data, where):
         raise ValueError(f"{where} is not JSON: {e}") from None
 
 # %% ../nbs/00_core.ipynb #cdae4404
-def write_jsonl(path, # file to write
-                rows): # an iterable of dicts or dataclasses
+def write_jsonl(path:str|Path, # file to write
+                rows:object): # an iterable of dicts or dataclasses
     "Write rows as JSON lines, atomically."
     with atomic_path(path) as p: p.write_text(''.join(map(_json_line, rows)), 'utf-8')
 
 def _json_line(row): return json.dumps(row, default=_plain, ensure_ascii=False) + '\n'
 
 # %% ../nbs/00_core.ipynb #55058e2c
-def read_jsonl(path)->list: # a dict per line
+def read_jsonl(path:str|Path)->list: # a dict per line
     "Read what `write_jsonl` wrote; a `ValueError` that names the line that is something else."
     with open(path, 'rb') as f:
         rows = [(n, _parsed(line, f"line {n} of '{path}'"))
@@ -164,7 +164,7 @@ def _sha256(path)->str: # 64 hex characters
     return h.hexdigest()
 
 # %% ../nbs/00_core.ipynb #d42cc59c
-def progress(iterable, # what to go through
+def progress(iterable:object, # what to go through
              desc:str='', # what is being done
              total:int=None): # how many, where the iterable does not know
     "An iterable with a progress bar, in a terminal or in a notebook; `TQDM_DISABLE=1` turns it off."
@@ -295,8 +295,8 @@ def _checked(info, file): # what a run's file says of it, if that is what a run 
 # %% ../nbs/00_core.ipynb #35aeff2b
 class Run:
     "A folder with the configuration, versions and finished steps of what is in it."
-    def __init__(self, folder, # made where it is missing
-                 config=None, # dict or dataclass; None takes up whatever the folder was made with
+    def __init__(self, folder:str|Path, # made where it is missing
+                 config:object=None, # dict or dataclass; None takes up whatever the folder was made with
                  seed:int=0): # belongs to the configuration
         self.folder, file = Path(folder), Path(folder)/'run.json'
         asked = None if config is None else json.loads(json.dumps({'config': config, 'seed': seed}, default=_plain))
@@ -319,7 +319,7 @@ class Run:
     def __repr__(self): return f'Run({self.folder.as_posix()!r}, {self.config}, seed={self.seed})'
 
     def step(self, name:str, # also the name of its file, steps/{name}.json
-             fn): # called with nothing, returns what JSON can hold
+             fn:callable): # called with nothing, returns what JSON can hold
         "The result of `fn()`, which is called only if this step has not been done yet."
         file = self.folder/'steps'/f'{name}.json'
         if not file.exists(): write_json(file, _timed(fn))
@@ -382,8 +382,8 @@ def _base_source(name)->str: # a folder, or an id on the Hugging Face hub
 
 # %% ../nbs/00_core.ipynb #88876cec
 def load_base(name:str='tiny', # a key of `BASES`, a folder, or a hub id
-              device=None, # default: the fastest there is
-              dtype=None, # default: float16 on CUDA, float32 elsewhere
+              device:object=None, # default: the fastest there is
+              dtype:object=None, # default: float16 on CUDA, float32 elsewhere
               **kw # for `from_pretrained`, such as variant='fp16' or cache_dir
              )->'StableDiffusionPipeline': # or whichever pipeline its model_index.json names
     "Load a base, its weights frozen; `OSError` that names the offline ways if the hub is out of reach."
@@ -421,7 +421,7 @@ def _no_bars(): # loading takes seconds and two libraries draw a bar for it, int
         for m in shown: m.enable_progress_bar()
 
 # %% ../nbs/00_core.ipynb #1f976ab7
-def fingerprint(pipe)->str: # 16 hex characters
+def fingerprint(pipe:object)->str: # 16 hex characters
     "Tells bases apart by the weights of their VAE, text encoders and UNet, in float32 as in float16."
     parts = [getattr(pipe, p, None) for p in ('vae', 'text_encoder', 'text_encoder_2', 'unet')]
     named = (n for part in parts if part for n in part.named_parameters())

@@ -26,9 +26,9 @@ from .pictures import (crop_square, _files_below, _find_border, _museum_dialect,
                                  _similar_pairs, _table, _upright, _words_in, _year)
 
 # %% ../nbs/03_data.ipynb #1aa0617b
-def paint_collection(folder, # where the style folders go
+def paint_collection(folder:str|Path, # where the style folders go
                      # of `ERAS`, or {name: Style}
-                     styles=('early_renaissance', 'expressionism', 'pop_art'),
+                     styles:tuple=('early_renaissance', 'expressionism', 'pop_art'),
                      n:int=100, # pictures per style
                      seed:int=0, # another seed, other pictures
                      size:int=64, # pixels a side
@@ -325,8 +325,8 @@ def _check_pictures(files:list, # paths
     return good, problems
 
 # %% ../nbs/03_data.ipynb #f4a56864
-def difficult_folder(folder, # made where it is missing
-                     style='impressionism', # of `ERAS`
+def difficult_folder(folder:str|Path, # made where it is missing
+                     style:str='impressionism', # of `ERAS`
                      seed:int=0, # another seed, other pictures
                     )->Path: # the folder, with 20 files in it
     "A test folder with ten unusual pictures and ten broken files."
@@ -365,16 +365,16 @@ def _bad_files(folder, jpg, png, ims):
 class Paintings(list):
     "A list of `Painting`s with the problems of refused files; `from_folder` makes one."
     passed_over = 0 # files that the operating system put there
-    def __init__(self, rows=(), # `Painting`s
-                 root='.', # the collection's folder
-                 problems=()): # [{path, reason}]
+    def __init__(self, rows:list=(), # `Painting`s
+                 root:str|Path='.', # the collection's folder
+                 problems:list=()): # [{path, reason}]
         super().__init__(rows)
         self.root, self.problems = Path(root), list(problems)
 
     @property
     def styles(self)->list: return sorted({p.style for p in self})
 
-    def select(self, style=None, # a name, or several
+    def select(self, style:object=None, # a name, or several
                split:str=None, # 'train' or 'val'
               )->'Paintings':
         "The paintings of a style, of a split, or of both."
@@ -515,7 +515,7 @@ def _refuse_none(folder, rows, problems):
 # %% ../nbs/03_data.ipynb #07359b79
 @patch(cls_method=True)
 def from_folder(cls:Paintings,
-                folder, # with one folder per style, or with the pictures of one style
+                folder:str|Path, # with one folder per style, or with the pictures of one style
                 caption:str=_CAPTION, # a sentence with gaps
                 val:float=.1, # share held back for validation
                 seed:int=0, # of the split
@@ -524,7 +524,7 @@ def from_folder(cls:Paintings,
                 # what differs in so few bits stays on one side, see `_near_duplicates`; None: off
                 near:int=8,
                 known:list=(), # an earlier list: its captions and sides stay as they are
-                tokens=None, # for a gap {token}: one rare word, or {style: word}
+                tokens:object=None, # for a gap {token}: one rare word, or {style: word}
                 trim:bool=False, # cut off borders of one colour, see `_find_border`
                 # of a picture under two styles: 'drop' all, the 'first' style stays, or 'keep'
                 two_styles:str='drop',
@@ -742,7 +742,7 @@ def _border_examples(paintings, n=6, height=120): # whole pictures, the border m
 
 # %% ../nbs/03_data.ipynb #6eb8ba42
 @patch
-def write_html(self:Paintings, path)->Path: # an .html file, complete in itself
+def write_html(self:Paintings, path:str|Path)->Path: # an .html file, complete in itself
     "Counts, a look at every style, and all problems, on one page."
     r = self.report()
     line = lambda cells: '<tr>' + ''.join(f'<td>{html.escape(str(c))}' for c in cells)
@@ -762,7 +762,7 @@ def write_html(self:Paintings, path)->Path: # an .html file, complete in itself
 
 # %% ../nbs/03_data.ipynb #041ab952
 @patch
-def save(self:Paintings, path)->Path: # a .jsonl file, best in the collection's folder as paintings.jsonl
+def save(self:Paintings, path:str|Path)->Path: # a .jsonl file, best in the collection's folder as paintings.jsonl
     "Write the list, and the problems to `{name}.problems.jsonl`."
     path = Path(path)
     near = lambda p: relpath(p, path.parent).replace(os.sep, '/')
@@ -784,7 +784,7 @@ def _way_to(folder): # its list
 
 # %% ../nbs/03_data.ipynb #cf670646
 @patch(cls_method=True)
-def load(cls:Paintings, path)->Paintings: # what `save` wrote, edited or not
+def load(cls:Paintings, path:str|Path)->Paintings: # what `save` wrote, edited or not
     "Read a list; paths are relative to it."
     path, bad = Path(path), Path(path).with_suffix('.problems.jsonl')
     _refuse_no_list(path)

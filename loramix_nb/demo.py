@@ -126,7 +126,7 @@ def fast_precision(pipe:object, # a diffusers pipeline
 # %% ../nbs/35_demo.ipynb #bdeccde7
 class Demo:
     "A demo in a run folder; `Demo(out)()` runs all unfinished steps."
-    def __init__(self, out='runs/demo', # str or Path, the run's folder
+    def __init__(self, out:str|Path='runs/demo', # str or Path, the run's folder
                  config:DemoConfig=DemoConfig(), # the settings
                  seed:int=0): # of paintings, training, noise and judge
         _check_demo(config, out)
@@ -136,7 +136,7 @@ class Demo:
         "Run all unfinished steps in order; a second process in the folder is refused."
         return _run_all(self)
 
-    def step(self, name, fn):
+    def step(self, name:str, fn:callable):
         "Run a step unless it is done, and record its peak memory."
         done = (self.run/'steps'/f'{name}.json').exists()
         print(name, '(done before)' if done else '...', file=sys.stderr)
@@ -169,7 +169,7 @@ class Demo:
         "Compute latents and text states."
         return dict(counts=precompute(self.paintings, self.pipe, self.run/'shards').index['counts'])
 
-    def train(self, style):
+    def train(self, style:str):
         "Train the LoRA of one style."
         cfg = replace(PRESETS[self.config.preset], style=style, seed=self.seed, **self.config.lora)
         train_lora(Shards(self.run/'shards'), self.pipe, cfg, self.run/'loras'/style)

@@ -532,8 +532,8 @@ def _report_metadata(r, metadata, tokens):
 
 # %% ../nbs/17_doctor.ipynb #780ecb61
 @torch.no_grad()
-def describe(file,      # a LoRA file in any dialect, a peft adapter folder, or a `Lora`
-             base=None, # a pipeline, or {'unet': model}, in place of the published bases
+def describe(file:object, # a LoRA file in any dialect, a peft adapter folder, or a `Lora`
+             base:object=None, # a pipeline, or {'unet': model}, in place of the published bases
             )->LoraReport:
     "What a file is and what it holds; a report for any file that is there, whatever is in it."
     known = {} if base is None else {k: tuple(m.weight.shape) for k, m in layers(base).items()}
@@ -662,8 +662,8 @@ def _advice(files, c): # the command that mixes two files
     return f"loramix mix {paths} -o mix.safetensors{' --missing zero' if any(c.alone) else ''}"
 
 @torch.no_grad()
-def compare(file,  # a LoRA file in any dialect, a peft adapter folder, or a `Lora`
-            other, # the same
+def compare(file:object, # a LoRA file in any dialect, a peft adapter folder, or a `Lora`
+            other:object, # the same
            )->_Comparison:
     "How two LoRAs relate, whether they can be mixed, and if not, why and what to do."
     reports = [describe(x) for x in (file, other)]
@@ -794,6 +794,6 @@ def _diagnose(*files, base=None): # two files are compared as well
     return _Diagnosis(reports, compare(*files) if len(files) == 2 else None)
 
 @patch
-def write_html(self:LoraReport, path)->Path: # an .html file, complete in itself
+def write_html(self:LoraReport, path:str|Path)->Path: # an .html file, complete in itself
     "The report as one page, written atomically."
     return _Diagnosis([self]).write_html(path)

@@ -15,7 +15,7 @@ from .training import preview
 
 
 # %% ../nbs/14_dreambooth.ipynb #7527e077
-def rare_tokens(tokenizer, # of the base: `pipe.tokenizer`
+def rare_tokens(tokenizer:object, # of the base: `pipe.tokenizer`
                 n:int=10,
                 longest:int=4, # letters
                )->list: # of str, rarest first
@@ -30,7 +30,7 @@ def rare_tokens(tokenizer, # of the base: `pipe.tokenizer`
 # %% ../nbs/14_dreambooth.ipynb #6e1c2749
 def class_pictures(pipe:object, # the base, before training
                    prompts:list, # of the class, without the identifier: 'a cat', 'a photo of a person'
-                   folder, # pictures that are there are kept
+                   folder:str|Path, # pictures that are there are kept
                    n:int=100, # 200 in the paper
                    steps:int=25, guidance:float=4., # of the sampler
                    batch:int=8,
@@ -61,10 +61,10 @@ def _check_class_folder(folder, settings):
     if not file.exists(): write_json(file, settings)
 
 # %% ../nbs/14_dreambooth.ipynb #a3d5cbca
-def subject_paintings(pictures, # folder with five or six pictures, with or without caption files
+def subject_paintings(pictures:str|Path, # folder with five or six pictures, with or without caption files
                       identifier:str, # a word without a meaning, see `rare_tokens`
                       noun:str, # its class
-                      class_folder=None, # from `class_pictures`
+                      class_folder:str|Path=None, # from `class_pictures`
                       caption:str='a {identifier} {noun}', # of pictures without one
                      )->Paintings: # styles 'subject' and 'class'
     "A collection of a subject and its class, for `precompute`; all of it is training data."

@@ -291,7 +291,7 @@ def _stem(path): # 'v1.5' is a name, and no file type .5
 # %% ../nbs/10_formats.ipynb #7c4d2826
 _DERIVED = ('lora_adapter_metadata', 'peft_config', 'format', 'loramix.joined') # about the layout of one file
 
-def load_lora(path,               # a LoRA file in any dialect, a peft folder, or the .index.json of a file in pieces
+def load_lora(path:str|Path,      # a LoRA file in any dialect, a peft folder, or the .index.json of a file in pieces
               name:str=None,      # what to call it; the file's name if None
               strict:bool=True,   # refuse a file with keys that no dialect explains, or with layers of rank 0
              )->Lora:
@@ -549,7 +549,7 @@ def _write_safetensors(tensors:dict,  # key -> Tensor
 
 # %% ../nbs/10_formats.ipynb #a1f0f015
 def save_lora(lora:Lora,                  # what to write
-              path,                       # the file, or for 'peft' a folder; replaced when the new one is complete
+              path:str|Path,              # the file, or for 'peft' a folder; replaced when the new one is complete
               format:str=None,            # 'diffusers', 'kohya', 'comfy', 'native', 'peft'; None: what most read
               dtype:str|torch.dtype=None, # 'fp32', 'fp16', 'bf16'; as the factors are if None
              )->Path:

@@ -73,7 +73,7 @@ def _own_moments(x, vae): # in the VAE's own precision, a portion at a time
 # %% ../nbs/05_latents.ipynb #f1bc8869
 @torch.no_grad()
 def encode(pictures:np.ndarray, # uint8 [B,H,W,3]
-           vae, # a pipeline's `vae`
+           vae:object, # a pipeline's `vae`
            precision:str='auto', # what it computes in, see `_encoding_dtype`
           )->tuple: # mean and logvar, [B,C,h,w] float32 on the CPU, not scaled
     "Mean and log variance of pictures' latents; `ValueError` for a size that the VAE cannot encode."
@@ -98,7 +98,7 @@ def _shrink(vae): return 2**(len(vae.config.block_out_channels) - 1)
 # %% ../nbs/05_latents.ipynb #12dee034
 def to_latents(mean:Tensor, # [B,C,h,w]
                logvar:Tensor, # [B,C,h,w]
-               vae, # for its scale and shift
+               vae:object, # for its scale and shift
                noise:Tensor=None, # [B,C,h,w] standard normal; without it, the mean
               )->Tensor: # [B,C,h,w], as the UNet expects them
     "A sample of the VAE's distribution, scaled: (μ + e^(½ log σ²) ε - shift) · scale."
@@ -108,7 +108,7 @@ def to_latents(mean:Tensor, # [B,C,h,w]
 # %% ../nbs/05_latents.ipynb #fe8d7a14
 @torch.no_grad()
 def decode(latents:Tensor, # [B,C,h,w], scaled
-           vae, # a pipeline's `vae`
+           vae:object, # a pipeline's `vae`
           )->np.ndarray: # uint8 [B,H,W,3]
     "Pictures from scaled latents."
     x = latents / vae.config.scaling_factor + (vae.config.shift_factor or 0)
@@ -126,7 +126,7 @@ def psnr(a:np.ndarray, # uint8 [B,H,W,3]
 # %% ../nbs/05_latents.ipynb #38d3fcfa
 @torch.no_grad()
 def text_states(captions:list, # of text
-                pipe, # a Stable Diffusion or SDXL pipeline
+                pipe:object, # a Stable Diffusion or SDXL pipeline
                )->dict: # 'text' [B,T,D], and for SDXL 'pooled' [B,P]; float32 on the CPU
     "The hidden states that the text encoders give for captions."
     out = pipe.encode_prompt(prompt=list(captions), device=pipe.device, num_images_per_prompt=1,
@@ -153,7 +153,7 @@ def _warn_if_too_long(captions:list, # of text
 
 # %% ../nbs/05_latents.ipynb #95f372f7
 def token_report(captions:list, # of text
-                 tokenizer, # of a base; SDXL has a second, `pipe.tokenizer_2`
+                 tokenizer:object, # of a base; SDXL has a second, `pipe.tokenizer_2`
                  words:list=(), # trigger words to look up
                 )->dict: # 'limit', 'longest', 'cut' {caption: what is lost}, 'words' {word: its tokens}, 'unused'
     "Lengths of captions in tokens, captions that are cut, and the tokens of trigger words."

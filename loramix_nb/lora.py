@@ -202,7 +202,7 @@ class Lora(Mapping):
                     source=self.source if factors is None else {}) # what was changed is in no file
         return Lora(self._factors if factors is None else factors, **{**keep, **changes})
 
-    def map(self, fn)->'Lora':
+    def map(self, fn:callable)->'Lora':
         "The same style with `fn` applied to every layer's change."
         return self.replace({k: fn(f) for k, f in self.items()})
 

@@ -716,13 +716,13 @@ class Recipe:
         "Names of LoRAs, paths of files."
         return [l.name if isinstance(l, Lora) else str(l) for l in self.loras]
 
-    def save(self, path)->Path: # JSON
+    def save(self, path:str|Path)->Path: # JSON
         "Write the recipe, with LoRAs by path or name."
         write_json(path, {**vars(self), 'loras': self.names})
         return Path(path)
 
     @classmethod
-    def load(cls, path)->'Recipe': # JSON, or YAML if its name ends in .yml or .yaml
+    def load(cls, path:str|Path)->'Recipe': # JSON, or YAML if its name ends in .yml or .yaml
         "Read a recipe from a file."
         fields, has = _read_fields(path), list(inspect.signature(cls).parameters)
         if wrong := [k for k in fields if k not in has]:

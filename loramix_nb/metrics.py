@@ -24,7 +24,6 @@ from .core import asset, atomic_path, device, progress, read_json, write_json
 from .painter import (blend, COLOURS, draw_scene, ERAS, paint, PLAIN, random_style,
                                 SUBJECTS, TIMES, vary, WHERE)
 
-
 # %% ../nbs/24_metrics.ipynb #64cbbd81
 def _stage(i, o, k=3, stride=2):
     layer = nn.Conv2d(i, o, k, stride, k//2, bias=False)
@@ -175,10 +174,10 @@ class Extractor:
     maps:Callable=None           # uint8 [B,H,W,3] -> list of [B,C,h,w]
     style_batch:Callable=None    # uint8 [B,H,W,3] -> style vectors [B,d]
 
-    def __call__(self, pictures, batch:int=64)->Tensor: # [N,d] float32 on the CPU
+    def __call__(self, pictures:np.ndarray, batch:int=64)->Tensor: # [N,d] float32 on the CPU
         "Embed pictures, uint8 [N,H,W,3]."
         return _in_batches(self.embed_batch, pictures, batch)
-    def style(self, pictures, batch:int=64)->Tensor: # [N,d]
+    def style(self, pictures:np.ndarray, batch:int=64)->Tensor: # [N,d]
         "Style vectors, or else the mean and standard deviation of each channel of its maps."
         if not (self.style_batch or self.maps):
             raise ValueError(f"{self.name} has no maps for a style: take extractor('painted') or "

@@ -169,7 +169,7 @@ def _check_fits(pipe, name, lora):
 # %% ../nbs/18_mixer.ipynb #a37dc993
 class Mixer:
     "Several LoRAs in one pipeline, with separate weights for every picture of a batch."
-    def __init__(self, pipe, loras:dict): # name -> Lora
+    def __init__(self, pipe:object, loras:dict): # name -> Lora
         for name, lora in loras.items(): _check_fits(pipe, name, lora)
         self.names, self.layers, self.parts, self.ramps = list(loras), [], set(), False
         self.modules = _module_names(pipe) # not the pipeline: a cycle would keep it in memory
@@ -200,7 +200,7 @@ class Mixer:
             l.diagonal = diagonals[key]
         self.diagonals = list(diagonals.values())
 
-    def weights(self, weights)->list: # a row for every picture, of a weight for every LoRA
+    def weights(self, weights:object)->list: # a row for every picture, of a weight for every LoRA
         "Weights in the order of the LoRAs, from one mix (dict or list), or one for every picture."
         one = isinstance(weights, dict) or len(weights) and _is_number(weights[0])
         rows = [self._row(w) for w in ([weights] if one else weights)]
@@ -225,11 +225,11 @@ class Mixer:
                              "take unet, text_encoder, unet.mid_block, …")
         return row
 
-    def rows(self, weights, layer:str='unet', at:float=0.)->torch.Tensor: # [B, N]
+    def rows(self, weights:object, layer:str='unet', at:float=0.)->torch.Tensor: # [B, N]
         "Weights as a matrix, in one layer at one moment."
         return torch.tensor([[_weight_at(x, layer, at) for x in r] for r in self.weights(weights)])
 
-    def set(self, weights): # {'pop_art': .4, …}, [.6, .4], or one of these for every picture
+    def set(self, weights:object): # {'pop_art': .4, …}, [.6, .4], or one of these for every picture
         "Write the weights. Nothing is merged, moved or compiled."
         self.now = self.weights(weights)
         parts = {p for r in self.now for x in r if isinstance(x, dict) for p in x}
@@ -249,7 +249,7 @@ class Mixer:
         t = torch.as_tensor(args[1] if len(args) > 1 else kw['timestep']).flatten()[0]
         self._write(1 - float(t) / self.last)
 
-    def text_weights(self, row)->tuple: # hashable
+    def text_weights(self, row:object)->tuple: # hashable
         "The text encoders' weights of one picture. Pictures with equal ones share prompt embeddings."
         return tuple(_text_weight(x) if r else 0. for x, r in zip(row, self.changes_text))
 

@@ -35,25 +35,26 @@ def _arc(start, end, n):
 # %% ../nbs/01_painter.ipynb #98f575e2
 class Sketch:
     "Shapes in painting order; `place` sets the origin, scale and direction of the shapes that follow."
-    def __init__(self, rng): self.rng, self.shapes, self._at = rng, [], None
-    def uniform(self, lo, hi): return lo + (hi - lo)*self.rng.random()
-    def choice(self, xs): return xs[int(self.rng.integers(len(xs)))]
-    def place(self, x, base, scale, flip):
+    def __init__(self, rng:object): self.rng, self.shapes, self._at = rng, [], None
+    def uniform(self, lo:float, hi:float): return lo + (hi - lo)*self.rng.random()
+    def choice(self, xs:list): return xs[int(self.rng.integers(len(xs)))]
+    def place(self, x:float, base:float, scale:float, flip:int):
         self._at = np.array([[x, base], [flip*scale, scale], [0., base]])
 
-    def add(self, points, colour, outline=True):
+    def add(self, points:list, colour:object, outline:bool=True):
         p = np.asarray(points, float)
         if self._at is not None: p = self._at[0] + self._at[1]*(p - self._at[2])
         self.shapes.append((p, colour, outline))
 
-    def rect(self, x0, y0, x1, y1, colour, outline=True):
+    def rect(self, x0:float, y0:float, x1:float, y1:float, colour:object, outline:bool=True):
         self.add([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], colour, outline)
 
-    def oval(self, x, y, rx, ry, colour, outline=True, start=0., end=2*pi, n=24, more=()):
+    def oval(self, x:float, y:float, rx:float, ry:float, colour:object, outline:bool=True,
+             start:float=0., end:float=2*pi, n:int=24, more:tuple=()):
         p = np.array([x, y]) + _arc(start, end, n)*np.array([rx, ry])
         self.add(np.concatenate([p, more]) if len(more) else p, colour, outline)
 
-    def land(self, curve, colour, n=24): # all that lies below y = curve(x)
+    def land(self, curve:callable, colour:object, n:int=24): # all that lies below y = curve(x)
         x = np.linspace(-.1, 1.1, n)
         self.add(np.concatenate([np.stack([x, curve(x)], 1), [[1.1, 1.1], [-.1, 1.1]]]), colour)
 
@@ -312,7 +313,7 @@ class Style:
     numbers:np.ndarray # one per name in `_NUMBERS`
 
     def __getitem__(self, name)->float: return float(self.numbers[_AT[name]])
-    def rgb(self, name)->np.ndarray: return self.numbers[_AT[name + '_r']:_AT[name + '_r'] + 3]
+    def rgb(self, name:str)->np.ndarray: return self.numbers[_AT[name + '_r']:_AT[name + '_r'] + 3]
 
 # %% ../nbs/01_painter.ipynb #3688301d
 def _make_style(palette:dict, # role -> rgb
@@ -565,7 +566,7 @@ def _finish(im, style, r):
     return im
 
 # %% ../nbs/01_painter.ipynb #c1631d04
-def contact_sheet(pictures,      # uint8 arrays [h, w, 3] of one size
+def contact_sheet(pictures:list, # uint8 arrays [h, w, 3] of one size
                   cols:int=8,    # pictures a row
                   scale:int=2,   # whole-number enlargement, pixels stay sharp
                  )->Image.Image:

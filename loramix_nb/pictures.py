@@ -14,7 +14,7 @@ from PIL import features, Image, ImageOps, UnidentifiedImageError
 from .core import _damage_as_value_error, read_jsonl
 
 # %% ../nbs/02_pictures.ipynb #11b71d5a
-def open_picture(file, # a path, or a file object
+def open_picture(file:object, # a path, or a file object
                  # pixels a side that will do: decodes a large JPEG at a fraction of its size
                  at_least:int=None,
                 )->Image.Image: # RGB, upright

@@ -60,7 +60,7 @@ _START = {'do': 'a new pool', 'members': {}, 'before': None, 'records': {}}
 class Pool(Mapping):
     "LoRAs in a folder, with names, lineage, undo and redo; opened again, it is the same pool."
     def __init__(self,
-                 folder): # str or Path; created if missing
+                 folder:str|Path): # str or Path; created if missing
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise NotADirectoryError(f"'{folder}' is a file: a pool is a folder")
@@ -270,7 +270,7 @@ def remove(self:Pool, *names:str)->None:
     if gone: self._change(f"remove {', '.join(gone)}", left)
 
 @patch
-def keep(self:Pool, names)->list[str]: # the remaining members
+def keep(self:Pool, names:list)->list[str]: # the remaining members
     "Remove all other members."
     kept = self._checked_names(names)
     if not kept:
@@ -340,10 +340,10 @@ def prune(self:Pool)->int: # freed bytes
 # %% ../nbs/28_pool.ipynb #933121b8
 @patch
 def save(self:Pool,
-        folder,                   # str or Path; files of the same name are replaced
-        names=None,               # members to save; all if None
+        folder:str|Path,          # str or Path; files of the same name are replaced
+        names:list=None,          # members to save; all if None
         format:str=None,          # as of `save_lora`
-        dtype=None,               # 'fp32', 'fp16' or 'bf16'; unchanged if None
+        dtype:object=None,        # 'fp32', 'fp16' or 'bf16'; unchanged if None
        )->list[Path]:
     "Write members as ordinary LoRA files."
     names = self._checked_names(self if names is None else names)
@@ -418,7 +418,7 @@ def _next_name(self:Pool, generation, taken=()): # a number is never used twice
 # %% ../nbs/28_pool.ipynb #a03fa4ab
 @patch
 def ancestry(self:Pool,
-            names=None, # of members; all if None
+            names:list=None, # of members; all if None
            )->dict: # address -> record
     "The records of members and of all their ancestors."
     names = self._checked_names(self if names is None else names)
@@ -463,7 +463,7 @@ def _draw_names(ax, family, at, here): # here: address -> name of a present memb
 # %% ../nbs/28_pool.ipynb #1ec90034
 @patch
 def tree(self:Pool,
-         names=None, # members; all if None
+         names:list=None, # members; all if None
         ): # a matplotlib Figure
     "Draw the lineage."
     family, here = self.ancestry(names), {s: n for n, s in self._catch_up().items()}
@@ -518,7 +518,7 @@ def _angles(bases)->Tensor: # [n, n] degrees
 
 # %% ../nbs/28_pool.ipynb #ec94a794
 def pairwise_differences(loras:list, # of `Lora`s
-                         by='distance', # 'distance', 'cosine', 'angle', or a function: list -> [n, d]
+                         by:object='distance', # 'distance', 'cosine', 'angle', or a function: list -> [n, d]
                         )->Tensor: # [n, n] float64; zero on the diagonal
     "The differences between all LoRAs, by weights or by features."
     if callable(by):
@@ -569,7 +569,7 @@ def most_different(D:Tensor,      # [n, n]
 # %% ../nbs/28_pool.ipynb #9bdd65af
 @patch
 def compare(self:Pool,
-            by='distance', # as for `pairwise_differences`
+            by:object='distance', # as for `pairwise_differences`
            )->Tensor: # [n, n], in the order of list(pool)
     "The differences between all members."
     return pairwise_differences([self[n] for n in self], by)
@@ -584,7 +584,7 @@ def _pool_novelty(self:Pool, by='distance', # as for `pairwise_differences`
 # %% ../nbs/28_pool.ipynb #3a8c93e0
 @patch
 def rank(self:Pool,
-         by='distance', # as for `pairwise_differences`
+         by:object='distance', # as for `pairwise_differences`
          to:str=None, # only pairs with this member
         )->list[tuple]: # (name, name, difference), the largest first
     "All unique pairs by their difference."
@@ -596,7 +596,7 @@ def rank(self:Pool,
 
 # %% ../nbs/28_pool.ipynb #c0d01c4b
 @patch
-def keep_different(self:Pool, k:int, by='distance')->list[str]:
+def keep_different(self:Pool, k:int, by:object='distance')->list[str]:
     "Keep the k members that differ most from one another."
     names, D = list(self), self.compare(by)
     return self.keep([names[i] for i in most_different(D, k)])

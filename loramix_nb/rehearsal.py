@@ -44,7 +44,7 @@ class Gpu:
     @property
     def bf16(self)->bool: return self.capability >= (8, 0)
 
-    def peak(self, dtype)->float: # FLOP/s; a torch.dtype, or 'tf32'
+    def peak(self, dtype:object)->float: # FLOP/s; a torch.dtype, or 'tf32'
         "The published peak rate for a dtype; TF32 runs at half the rate of bfloat16."
         if dtype in (torch.float16, torch.bfloat16): return self.half
         return self.half/2 if dtype == 'tf32' and self.bf16 else self.full
@@ -476,7 +476,7 @@ class _Rehearsal:
 
 # %% ../nbs/31_rehearsal.ipynb #248a2775
 @contextmanager
-def rehearse(gpu='t4', # a key of `GPUS`, or a `Gpu`
+def rehearse(gpu:object='t4', # a key of `GPUS`, or a `Gpu`
              limited:bool=True, # whether a peak beyond the card raises `torch.OutOfMemoryError`
             ): # yields an object with `peak` (bytes), `counts` and `mark(category, tensors)`
     "A block in which PyTorch has a GPU. Its tensors have no numbers."
@@ -548,9 +548,9 @@ def _models(configs, tokenizer): # part of a pipeline -> its model, frozen
 
 # %% ../nbs/31_rehearsal.ipynb #3a71b8b7
 def empty_base(name:str='sd15', # tiny, sd14, sd15, sd21, sdxl, or a saved pipeline's folder
-               gpu=None, # what `rehearse` yields; None outside of a rehearsal, with another device
+               gpu:object=None, # what `rehearse` yields; None outside of a rehearsal, with another device
                dtype:torch.dtype=torch.float16, # of the weights
-               device='cuda', # of the weights
+               device:object='cuda', # of the weights
               )->'StableDiffusionPipeline': # or StableDiffusionXLPipeline
     "A base at its real size, frozen, without its weights' numbers; `ValueError` for no such base."
     from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline

@@ -404,11 +404,11 @@ def _grid_files(file): # names of the pictures in a saved grid; {''} if the file
 # %% ../nbs/20_sampling.ipynb #0f581829
 class Sweep:
     "The pictures of a folder, and a row of metadata for each."
-    def __init__(self, folder, rows:list): # dicts with file, weights, prompt, seed, …
+    def __init__(self, folder:str|Path, rows:list): # dicts with file, weights, prompt, seed, …
         self.folder, self.rows = Path(folder), rows
 
     @classmethod
-    def load(cls, folder)->'Sweep':
+    def load(cls, folder:str|Path)->'Sweep':
         "All finished pictures of a folder that `sweep` wrote."
         file = Path(folder)/'sweep.jsonl'
         if not file.exists():
@@ -435,7 +435,7 @@ class Sweep:
         "The pictures themselves."
         return np.stack([_read_picture(self.folder/r['file']) for r in self.rows])
 
-    def grid(self, across='weights', down='prompt', scale:float=2, sheets=None)->Image.Image:
+    def grid(self, across:str='weights', down:str='prompt', scale:float=2, sheets:str=None)->Image.Image:
         "The first picture of every two values of two columns; a third column makes several sheets."
         if not self.rows: raise ValueError(f"there is nothing to show: {self}")
         if sheets: return self._sheets(across, down, scale, sheets)
@@ -445,7 +445,7 @@ class Sweep:
         pictures = [r and _read_picture(self.folder/r['file']) for r in found]
         return grid(pictures, cols.values(), lines.values(), scale)
 
-    def save_grid(self, name='grid.png', # in the folder
+    def save_grid(self, name:str='grid.png', # in the folder
                   **how # for `grid`
                  )->Path: # the file
         "Write the grid; as grid-2.png if grid.png shows pictures that this one lacks."

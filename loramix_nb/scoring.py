@@ -19,7 +19,6 @@ from torch import Tensor
 from .core import atomic_path, device, progress, read_jsonl, write_json, write_jsonl
 from .classifier import _classifier_layer, Judge
 
-
 # %% ../nbs/23_scoring.ipynb #fb252fea
 @torch.no_grad()
 def _penultimate_features(judge:Judge, pictures, batch:int=256)->Tensor: # [N,d]
@@ -48,11 +47,11 @@ class OODDetector:
     inverse:Tensor   # [d,d], of the covariance within classes
     limit:float      # the distance that one in a hundred known pictures exceeds
 
-    def distance(self, judge:Judge, pictures)->Tensor: # [N]
+    def distance(self, judge:Judge, pictures:np.ndarray)->Tensor: # [N]
         "Mahalanobis distance to the nearest class."
         d = _penultimate_features(judge, pictures).double()[:, None] - self.centres
         return torch.einsum('ncd,de,nce->nc', d, self.inverse, d).min(1).values.clamp(min=0).sqrt()
-    def is_ood(self, judge:Judge, pictures)->Tensor: # bool [N]
+    def is_ood(self, judge:Judge, pictures:np.ndarray)->Tensor: # bool [N]
         "Which pictures are farther from every class than the limit."
         return self.distance(judge, pictures) > self.limit
 

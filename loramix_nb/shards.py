@@ -236,7 +236,7 @@ def _base_name(pipe)->str: # 'tiny', 'owner/name', or the name of a folder
     return known.get(source) or (Path(source).name if Path(source).is_dir() else source)
 
 # %% ../nbs/06_shards.ipynb #53e71295
-def native_size(pipe)->int: # pixels a side
+def native_size(pipe:object)->int: # pixels a side
     "The picture size that a base was trained on, in pixels."
     return pipe.unet.config.sample_size * pipe.vae_scale_factor
 
@@ -320,8 +320,8 @@ def _claim(out, pipe, size, made):
 
 # %% ../nbs/06_shards.ipynb #bc0b1328
 def precompute(paintings:list, # `Paintings`
-               pipe, # the base, from `load_base`
-               out, # folder for the shards
+               pipe:object, # the base, from `load_base`
+               out:str|Path, # folder for the shards
                size:int=None, # pixels a side; default: what the base was trained on
                batch:int=16, # pictures at a time
                per_shard:int=1000, # samples in a shard
@@ -465,7 +465,7 @@ def _parsed(text, where): # what index.json says, once it is sure that it says w
 # %% ../nbs/06_shards.ipynb #da13e397
 class Shards:
     "A finished folder of shards, local or at an address; `load` and `loader` read it."
-    def __init__(self, folder): # with index.json in it; a path, 'https://…', or 'pipe:COMMAND {}'
+    def __init__(self, folder:str|Path): # with index.json in it; a path, 'https://…', or 'pipe:COMMAND {}'
         self.far = '://' in str(folder) or str(folder).startswith('pipe:')
         self.folder, self.memory = str(folder).rstrip('/') if self.far else Path(folder), {}
         try:
@@ -507,7 +507,7 @@ class Shards:
 
     def urls(self, split:str='train')->list: return list(self.files(split)) # of paths
 
-    def check(self, pipe, size:int=None, paintings=None): # nothing, or a `ValueError`
+    def check(self, pipe:object, size:int=None, paintings:object=None): # nothing, or a `ValueError`
         "Refuse a base, a size, or a list of paintings and captions, that these shards were not made with."
         _check_shards_match(self.index, pipe, size, f"the shards in '{self.folder}'")
         if paintings is None: return
@@ -567,7 +567,7 @@ def _stack(samples): # of dicts -> one dict with a batch in each value
 # %% ../nbs/06_shards.ipynb #c61435a7
 @patch
 def load(self:Shards, split:str='train', # or 'val'
-         style=None, # only this one, or these
+         style:object=None, # only this one, or these
          shape:tuple=None, # (width, height) of pictures; needed where there are buckets
         )->dict: # mean, logvar [N,C,h,w], text [N,T,D], time_ids [N,6] float32; rows, N dicts
     "A whole split in memory, in the order of the keys."
@@ -650,7 +650,7 @@ def loader(self:Shards, split:str='train', # or 'val'
 
 # %% ../nbs/06_shards.ipynb #e28884c6
 @torch.no_grad()
-def vae_report(shards:Shards, paintings:list, pipe, split:str='val', # whose pictures
+def vae_report(shards:Shards, paintings:list, pipe:object, split:str='val', # whose pictures
                n:int=8, # per style
               )->tuple: # {style: mean PSNR in dB}, and a picture: originals above what the VAE made of them
     "PSNR of the VAE's reconstructions per style, and a sheet of originals above them."
@@ -686,7 +686,7 @@ def _framed(x, size): # on white, so that pictures of all shapes make a row
 
 # %% ../nbs/06_shards.ipynb #3c75e3c7
 @patch
-def show_batch(self:Shards, pipe, # the base that they were made with
+def show_batch(self:Shards, pipe:object, # the base that they were made with
                split:str='train', # or 'val'
                max_n:int=6, # samples, at most
                size:int=112, # pixels of each

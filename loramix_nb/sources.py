@@ -63,8 +63,8 @@ def _unpack_archive(archive, # .zip, .tar, .tar.gz …
 
 # %% ../nbs/04_sources.ipynb #1fd13112
 @patch(cls_method=True)
-def from_archive(cls:Paintings, archive, # .zip or .tar with style folders in it
-                 out=None, # folder to unpack to; default: beside the archive, with its name
+def from_archive(cls:Paintings, archive:str|Path, # .zip or .tar with style folders in it
+                 out:str|Path=None, # folder to unpack to; default: beside the archive, with its name
                  **kw # for `from_folder`
                 )->Paintings:
     "The pictures in an archive; where everything in it lies in one folder, that is the collection."
@@ -87,8 +87,8 @@ def _classes(file): # 'number name' lines -> {number: name}
 
 # %% ../nbs/04_sources.ipynb #0e24fdf3
 @patch(cls_method=True)
-def from_artgan(cls:Paintings, folder, # with the style folders, or the zip
-                lists, # folder with style_train.csv, style_val.csv and style_class.txt, or the zip
+def from_artgan(cls:Paintings, folder:str|Path, # with the style folders, or the zip
+                lists:str|Path, # folder with style_train.csv, style_val.csv and style_class.txt, or the zip
                 caption:str=_CAPTION, # a sentence with gaps
                 min_size:int=32, # pixels that the shorter side must have
                 by:str='style', # what the collection's styles shall be: or 'artist', or 'genre'
@@ -148,7 +148,7 @@ def _save_rows(rows, # an iterable of dicts with 'image' and 'style', and perhap
 # %% ../nbs/04_sources.ipynb #82e2d7f2
 @patch(cls_method=True)
 def from_hub(cls:Paintings, name:str, # 'huggan/wikiart', or a folder with a data set in it
-             out, # folder for its pictures
+             out:str|Path, # folder for its pictures
              n:int=None, # the first so many
              split:str='train', # of the data set
              config:str=None, # of a data set that has several
@@ -233,8 +233,8 @@ def _download(rows, # addresses, dicts with 'url' and perhaps 'style' and 'text'
 
 # %% ../nbs/04_sources.ipynb #1a7a15e3
 @patch(cls_method=True)
-def from_urls(cls:Paintings, rows, # see `_download`
-              out, # folder for the pictures
+def from_urls(cls:Paintings, rows:object, # see `_download`
+              out:str|Path, # folder for the pictures
               **kw # for `from_folder`
              )->Paintings:
     "The pictures at a list of addresses."
@@ -249,7 +249,7 @@ def from_urls(cls:Paintings, rows, # see `_download`
 # %% ../nbs/04_sources.ipynb #61e8b106
 def caption_with_model(paintings:list, # `Paintings`
              # a BLIP on the hub, or a folder with one
-             model='Salesforce/blip-image-captioning-base',
+             model:str='Salesforce/blip-image-captioning-base',
              batch:int=16, # pictures at a time
              tokens:int=40, # at most, of a description
             )->dict: # {sha256: what is to be seen}

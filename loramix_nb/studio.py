@@ -408,7 +408,7 @@ def save(self:_MixWidget)->Path: # of the recipe
 # %% ../nbs/33_studio.ipynb #f56176e0
 @patch
 def load(self:_MixWidget,
-         name): # of a saved recipe, or a Recipe
+         name:object): # of a saved recipe, or a Recipe
     "Set the controls to a recipe."
     if isinstance(name, Recipe): self.at = self.positions(name); return
     made = Recipe.load(_saved_file(self.folder, f'{name}.json'))

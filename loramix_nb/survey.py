@@ -25,7 +25,7 @@ voter text not null, seconds real, at text not null)"""
 
 class Votes:
     "Answers to 'left or right?' in an SQLite file."
-    def __init__(self, path): # str or Path; created if missing
+    def __init__(self, path:str|Path): # str or Path; created if missing
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._ask(_TABLE)
@@ -70,7 +70,7 @@ class Votes:
 # %% ../nbs/29_survey.ipynb #b0e1cc61
 @patch
 def schedule(self:Votes,
-             items,         # names to compare; duplicates count once
+             items:list,    # names to compare; duplicates count once
              seed:int=0,    # of the order and the sides
              voter:str='',  # each voter gets an order of their own
              repeats:int=1, # rounds; each pair changes its sides from one round to the next
@@ -87,7 +87,7 @@ def schedule(self:Votes,
 # %% ../nbs/29_survey.ipynb #d54c5f42
 @patch
 def todo(self:Votes,
-         items,         # names to compare
+         items:list,    # names to compare
          seed:int=0,    # of the order and the sides
          voter:str='',  # whose answers count
          repeats:int=1, # rounds
@@ -187,7 +187,7 @@ def _ranking(items, v, C, votes, level):
 
 # %% ../nbs/29_survey.ipynb #66484c82
 @patch
-def ranking(self:Votes, items=None, level:float=.95, prior:float=.1)->Ranking:
+def ranking(self:Votes, items:list=None, level:float=.95, prior:float=.1)->Ranking:
     "Rank the items by the answers so far."
     votes = [(r['left'], r['right'], r['answer']) for r in self.rows()]
     return _bradley_terry(votes, items, level, prior)
@@ -218,7 +218,7 @@ def _check_lengths(x, y, pairs):
     if pairs is not None and len(pairs) != len(x):
         raise ValueError(f"{len(pairs)} pairs for {len(x)} values")
 
-def rank_correlation(x, y,             # numbers, equally many of both
+def rank_correlation(x:list, y:list,   # numbers, equally many of both
                      pairs:list=None,  # names of the two styles that each value is about, if any
                      level:float=.95,  # of the interval
                      draws:int=2000,   # of the bootstrap

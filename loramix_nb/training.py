@@ -184,10 +184,10 @@ class Training:
     "The state of one training."
     def __init__(self, pipe:object, cfg:TrainConfig,
                  trainable:_TrainableLora, # from `_injected`
-                 data, # training paintings, as `_read_split` gives them, or a `_StreamedSplit`
+                 data:object, # training paintings, as `_read_split` gives them, or a `_StreamedSplit`
                  val:dict, # held-out paintings, as `_read_split` gives them; or None
                  empty:dict, # text states of the empty caption
-                 prior=None): # class pictures, like `data`
+                 prior:object=None): # class pictures, like `data`
         self.pipe, self.unet, self.vae, self.cfg = pipe, pipe.unet, pipe.vae, cfg
         self.trainable, self.params, self.device = trainable, trainable.params, pipe.device
         self.sources = [_as_split(d) for d in (data, prior) if d is not None]
@@ -212,7 +212,7 @@ class Training:
 
 # %% ../nbs/13_training.ipynb #ea80e90e
 @patch
-def sample_losses(self:Training, x, ε, t, words:dict)->torch.Tensor: # [B], weighted
+def sample_losses(self:Training, x:object, ε:object, t:object, words:dict)->torch.Tensor: # [B], weighted
     "Weighted loss of each sample: latents x, noise ε, timesteps t, text states."
     x, ε = x.to(self.device), ε.to(self.device)
     size = [s*self.pipe.vae_scale_factor for s in x.shape[-2:]] # in pixels
@@ -372,7 +372,7 @@ def dropout(self:Training):
 
 # %% ../nbs/13_training.ipynb #401f31c8
 @patch
-def raise_not_finite(self:Training, loss):
+def raise_not_finite(self:Training, loss:float):
     "`FloatingPointError` that names the step and its paintings."
     batches = [(i, k) for i, s in enumerate(self.sources)
                for k in (range(self.cfg.accumulate) if _has_buckets(s) else [None])]
@@ -382,7 +382,7 @@ def raise_not_finite(self:Training, loss):
 
 # %% ../nbs/13_training.ipynb #819a4904
 @patch
-def make_validation_set(self:Training, val, n:int=32, most:int=512,
+def make_validation_set(self:Training, val:object, n:int=32, most:int=512,
                        )->list: # (latents, noise, timesteps, text states) for each shape
     "Fixed noise and timesteps for the held-out paintings, several for each if they are few."
     # the name is part of the seed: with another one, old and new runs could not be compared
@@ -499,7 +499,7 @@ def _steps_of_epoch(shards, cfg, pipe)->float:
 def train_lora(shards:Shards, # of this base
                pipe:object, # the base, from `load_base`; unchanged afterwards
                cfg:TrainConfig=TrainConfig(), # e.g. replace(PRESETS['tiny_cpu'], style='pop_art')
-               out='runs/lora', # folder for lora.safetensors, history.json and what resuming needs
+               out:str|Path='runs/lora', # folder for lora.safetensors, history.json and what resuming needs
                callbacks:list=None, # of `Callback`s; None: TensorBoard, where it is installed
               )->Lora: # the one with the lowest validation loss
     "Train a LoRA on a style or a subject; an interrupted or killed run resumes exactly."
@@ -704,7 +704,7 @@ def _draw_losses(ax, history:list):
 class LossPlot(Callback):
     "Callback: draw the losses below the cell of a notebook."
     display = None
-    def __call__(self, training, run):
+    def __call__(self, training:object, run:object):
         from IPython.display import display
         fig = plot_losses(training.history)
         if self.display: self.display.update(fig)
@@ -724,7 +724,7 @@ class Tracker(Callback):
         self.name, self.kind = name, tracking.LOGGER_TYPE_TO_CLASS[name]
         self.every, self.tracker = every, None
 
-    def start(self, run):
+    def start(self, run:object):
         from accelerate import PartialState
         PartialState()
         where = {'logging_dir': run/'log'} if self.kind.requires_logging_directory else {}
@@ -732,7 +732,7 @@ class Tracker(Callback):
         flat = {k: v if isinstance(v, (int, float, str)) else str(v) for k, v in run.config.items()}
         self.tracker.store_init_configuration(flat)
 
-    def __call__(self, training, run):
+    def __call__(self, training:object, run:object):
         if training.rank: return
         if not self.tracker: self.start(run)
         row = {k: training.history[-1][k] for k in ('loss', 'valid_loss', 'lr')}

@@ -238,7 +238,7 @@ class RestyleSettings:
     steps:int=20           # for strength 1; fewer in proportion
     guidance:float=4.      # classifier-free guidance; 1 is none
 
-    def check(self, pipe, control)->'RestyleSettings':
+    def check(self, pipe:object, control:object)->'RestyleSettings':
         "`ValueError` for settings that cannot be used, before anything is computed."
         most = {'strength': 1, 'image_scale': 10, 'control_scale': 10}
         for k, v in asdict(self).items(): _check_number(k, v, 0, most.get(k))
@@ -339,7 +339,7 @@ def _restyle(pipe, photos, jobs, how, control, large, batch, callback=None,
 
 # %% ../nbs/21_transfer.ipynb #9c77e81c
 def restyle(pipe:object, # Stable Diffusion or SDXL; `mix_into` has put LoRAs into it
-            photos,              # path, web address, picture or array; a list of them; or a folder
+            photos:object,       # path, web address, picture or array; a list of them; or a folder
             mix:dict|list=None,  # {'pop_art': .6, …}, or one for every photo; None: as it is set
             prompt:str|list='a painting', # one, or one for every photo; may have the gap {title}
             strength:float=.6,   # denoising strength of SDEdit: 0 the photo, 1 from noise alone

@@ -30,7 +30,6 @@ from .sampling import generate
 from .classifier import bootstrap, Judge, vae_round_trip
 from .metrics import Extractor
 
-
 # %% ../nbs/26_truth.ipynb #e0927f50
 def _scene_of(prompt:str,  # in the painter's words: 'A painting of a red cat by the sea at night'
               seed:int=0): # another seed, another scene with these words; a painter's `Scene`

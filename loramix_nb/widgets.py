@@ -43,14 +43,14 @@ class AlphaSlider(_MixWidget):
             raise ValueError(f"{len(self.loras)} styles: an AlphaSlider takes two, a StyleTriangle "
         "three, a MixBoard any number")
     def start(self): return [.5]
-    def snap(self, at): return _snap(at)[:1] or self.start()
+    def snap(self, at:dict): return _snap(at)[:1] or self.start()
     def mix(self): return dict(zip(self.loras, (round(1 - self.at[0], 6), self.at[0])))
 
     @property
     def recipe(self)->Recipe:
         return Recipe([self.files.get(k, l) for k, l in self.loras.items()], [*self.mix().values()])
 
-    def positions(self, recipe):
+    def positions(self, recipe:object):
         w = _recipe_weights(recipe, {**self.loras, **self.files})[0]
         if abs(sum(w.values()) - 1) > 1e-6:
             raise ValueError(f"weights {recipe.weights} do not sum to 1: use a MixBoard")
@@ -102,13 +102,13 @@ class StyleTriangle(_MixWidget):
             raise ValueError(f"{len(self.loras)} styles: a StyleTriangle takes 3, an AlphaSlider "
         "two, a MixBoard any number")
     def start(self): return _rounded_shares([1, 1, 1])
-    def snap(self, at): return _rounded_shares(at) if len(at) == 3 else self.start()
+    def snap(self, at:dict): return _rounded_shares(at) if len(at) == 3 else self.start()
 
     @property
     def recipe(self)->Recipe:
         return Recipe([self.files.get(k, l) for k, l in self.loras.items()], list(self.at))
 
-    def positions(self, recipe):
+    def positions(self, recipe:object):
         w = list(_recipe_weights(recipe, {**self.loras, **self.files})[0].values())
         if abs(sum(w) - 1) > 1e-6 or min(w) < 0:
             raise ValueError(f"weights {recipe.weights} are no shares: use a MixBoard")
@@ -151,7 +151,7 @@ class MixBoard(_MixWidget):
 
     def parts(self): return {'/'.join(k): l for k, l in self.pieces.items()}
     def start(self): return [round(1/len(self.loras), 2)]*len(self.loras) + [1.]*len(self.pieces)
-    def snap(self, at):
+    def snap(self, at:dict):
         n = len(self.loras)
         return _snap(at, -1., 2., .01) if len(at) == n + len(self.pieces) else self.start()
 
@@ -166,7 +166,7 @@ class MixBoard(_MixWidget):
     def mix(self):
         return {'/'.join(k): w for k, w in _board_mix(self.strengths, self.faders).items()}
 
-    def positions(self, recipe):
+    def positions(self, recipe:object):
         w, blocks = _recipe_weights(recipe, {**self.loras, **self.files})
         return [*w.values(), *(float(blocks.get(n, {}).get(b, 1.)) for n, b in self.pieces)]
 
@@ -202,7 +202,7 @@ class SweepBrowser(_BaseWidget):
     picked = traitlets.Int(-1).tag(sync=True)
     seen = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, sweep, # a `sampling.Sweep`, or the folder of one
+    def __init__(self, sweep:object, # a `sampling.Sweep`, or the folder of one
                  files:dict=None, # name -> LoRA file, for the code of a picture
                  base:str='tiny', # the base of the pictures, as for `load_base`
                  per_page:int=24): # pictures on a page
@@ -263,7 +263,7 @@ class Survey(_BaseWidget):
     result = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, pictures:dict, # name -> file, array or Pillow picture
-                 votes, # a `survey.Votes`
+                 votes:object, # a `survey.Votes`
                  question:str='Which one do you like better?',
                  voter:str='', seed:int=0):
         self.pictures, self.votes, self.voter = {k: _plain_png(p) for k, p in pictures.items()}, votes, voter
@@ -327,8 +327,9 @@ class PoolBrowser(_BaseWidget):
     share = traitlets.Float(.5).tag(sync=True)   # of the second, where two are selected
     tree = traitlets.Bytes().tag(sync=True)      # PNG
 
-    def __init__(self, pool, # a `pool.Pool`
-                 pipe, prompt:str='A painting of a red boat on the sea', seed:int=0, steps:int=20, guidance:float=4.):
+    def __init__(self, pool:object, # a `pool.Pool`
+                 pipe:object, prompt:str='A painting of a red boat on the sea',
+                 seed:int=0, steps:int=20, guidance:float=4.):
         self.pool, self.pipe, self.steps, self.guidance = pool, _pipeline_copy(pipe), steps, guidance
         self.made, self.showing, self.states = OrderedDict(), threading.RLock(), {}
         def does(says, change): return lambda *a, **kw: self._changed(says, change(*a, **kw))
@@ -457,8 +458,8 @@ class TransferBoard(_MixWidget):
     before = traitlets.Bytes().tag(sync=True)
     has = traitlets.List().tag(sync=True) # which of the three settings are available
 
-    def __init__(self, pipe, loras:dict, photos:dict, # name -> file or Pillow picture
-                 control=None, # a ControlNet, from `transfer.load_controlnet`
+    def __init__(self, pipe:object, loras:dict, photos:dict, # name -> file or Pillow picture
+                 control:object=None, # a ControlNet, from `transfer.load_controlnet`
                  **studio): # prompt, seed, at, folder, steps, preview_steps, guidance, negative
         self.pictures, self.control = {k: _read_photo(p) for k, p in photos.items()}, control
         if not photos: raise ValueError("a TransferBoard needs a photo")
@@ -473,7 +474,7 @@ class TransferBoard(_MixWidget):
 
     def start(self):
         return [.6, *(.5 if h else 0. for h in self.has[1:]), *_rounded_shares([1]*len(self.loras))]
-    def snap(self, at): return _snap(at) if len(at) == 3 + len(self.loras) else self.start()
+    def snap(self, at:dict): return _snap(at) if len(at) == 3 + len(self.loras) else self.start()
     def mix(self): return dict(zip((*_KEPT_FROM_PHOTO, *self.loras), self.at))
 
     def _moved(self):
@@ -486,7 +487,7 @@ class TransferBoard(_MixWidget):
     @property
     def recipe(self)->Recipe:
         return Recipe([self.files.get(k, l) for k, l in self.loras.items()], list(self.at[3:]))
-    def positions(self, recipe):
+    def positions(self, recipe:object):
         return [*self.at[:3], *_recipe_weights(recipe, {**self.loras, **self.files})[0].values()]
     def caption(self): return f'{self.photo}, {_one_line(self.weights)}'
 
