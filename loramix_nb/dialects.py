@@ -296,7 +296,8 @@ def _idle(c): # a piece that was not trained: only XLabs' and joined files have 
     return not (c.up if isinstance(c, Factors) else c.diff).any() if not isinstance(c, Relative) else False
 
 def _halves(kinds): # whether a layer has two rows for a column, that is, a shift and a scale
-    shape = getattr(kinds.get(''), 'shape', None)
+    change = kinds.get(''); inner = change.change if isinstance(change, Relative) else change
+    shape = inner.shape if inner else None # the base tells
     return shape is None or shape[0] == 2 * shape[1]
 
 def _pieces(change, shares, layers, swap):
@@ -380,8 +381,9 @@ def _on_base(layer, change, weights): # ΔW of all the layers that it is for, in
     if missing := [l for l in layers if l not in weights]:
         raise ValueError(f"the base has no layer '{missing[0]}': resolve with the base that the LoRA was made for")
     W = torch.cat([weights[l].detach().cpu().double() for l in layers])
-    D = _delta_on(change, _turn(W) if change.swap else W)
-    return (_turn(D) if change.swap else D).split([len(weights[l]) for l in layers])
+    swap = change.swap and len(W) == 2 * W.shape[1]
+    D = _delta_on(change, _turn(W) if swap else W)
+    return (_turn(D) if swap else D).split([len(weights[l]) for l in layers])
 
 # %% ../nbs/09_dialects.ipynb #2f834c02
 @torch.no_grad()

@@ -463,7 +463,7 @@ def _peft_metadata(lora): # one peft configuration a model: the commonest rank a
     for model in sorted({k.partition('.')[0] for k in lora}):
         layers = {k.partition('.')[2]: f for k, f in lora.items() if k.startswith(model + '.')}
         r, alpha = (Counter(getattr(f, x) for f in layers.values()).most_common(1)[0][0] for x in ('rank', 'alpha'))
-        pattern = {k: ('^' if model == 'unet' else '') + k.removeprefix('text_model.') for k in layers}
+        pattern = {k: ('^' if model in ('unet', 'transformer') else '') + k.removeprefix('text_model.') for k in layers}
         config = {'r': r, 'lora_alpha': alpha, 'target_modules': [k.removeprefix('text_model.') for k in layers],
                   'rank_pattern': {pattern[k]: f.rank for k, f in layers.items() if f.rank != r},
                   'alpha_pattern': {pattern[k]: f.alpha for k, f in layers.items() if f.alpha != alpha}}

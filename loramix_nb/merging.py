@@ -86,13 +86,14 @@ def _paired_layers(loras, weights, missing='error'): # layer name -> (its change
             for k in _shared_modules(loras, missing)}
 
 def _pair_layer(k, pairs): # pairs: (Lora, weight) that have layer k
-    first = pairs[0][0]
-    for lora, _ in pairs:
-        if lora[k].bare_shape != first[k].bare_shape:
-            raise ValueError(f"module '{k}' is {first[k].shape} in '{first.name}' and "
-                             f"{lora[k].shape} in '{lora.name}': they are not for one base")
-    used = [(_in_shape(lora[k], first[k].shape), w) for lora, w in pairs if w != 0]
-    used = used or [(first[k], 0.)]
+    first, used = pairs[0][0], []
+    shape = next((l[k].shape for l, _ in pairs if len(l[k].bare_shape) == 4), first[k].shape)
+    for lora, w in pairs:
+        try: used.append((_in_shape(lora[k], shape), w))
+        except ValueError:
+            raise ValueError(f"module '{k}' is {first[k].shape} in '{first.name}' and {lora[k].shape} in "
+                             f"'{lora.name}': they are not for one base") from None
+    used = [(f, w) for f, w in used if w != 0] or [(first[k], 0.)]
     return [f for f, _ in used], [w for _, w in used]
 
 # %% ../nbs/16_merging.ipynb #277d54cd
@@ -135,7 +136,6 @@ def _refuse_negative(method, loras, weights):
     if min(weights) < 0:
         raise ValueError(f"weights {weights}: '{method}' takes none below zero; 'concat' does")
 
-# %% ../nbs/16_merging.ipynb #a16c0001
 def _check_matrices(method, fs, whole=True): # whole: whether it mixes matrices that are stored whole
     "Refuse a bias or a norm, or any change that is no product, by the method's name."
     for f in fs:
