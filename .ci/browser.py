@@ -317,6 +317,18 @@ def survey(page, ref, runs):
     assert all(s not in w.box.inner_html() for s in ("0.5", "pop_art", ".png")), "the survey tells what is shown"
 
 
+def doctor(page, ref):
+    "DoctorWidget: the report of a file; a second one is dropped and compared; a web page is told from a LoRA."
+    w = Screen(page, "doctor")
+    has = lambda text: page.frame_locator("section.lm-doctor iframe").get_by_text(text).first.wait_for(timeout=SLOW)
+    has("a LoRA for the given base")
+    take = w.box.locator("input[type=file]")
+    take.set_input_files(str(ref.files["expressionism"]))
+    has("They can be mixed.")
+    take.set_input_files({"name": "page.safetensors", "mimeType": "", "buffer": b"<html>"})
+    has("a web page, saved in place of the file")
+
+
 def pool(page, ref):
     "PoolBrowser: select, mix, rename, undo, take in a file, refuse what is wrong."
     w = Screen(page, "pool")
@@ -489,7 +501,7 @@ def browse(images=None, only=()):
         page_of = lambda: chrome.new_context(viewport=size, permissions=may).new_page()
         with server(tmp, *VOILA) as (address, port, token):
             check(nothing_outside, address, port, token, tmp)
-            for name, checks in (("studio", (alpha, triangle, board)), ("gallery", (sweep, survey, pool, transfer))):
+            for name, checks in (("studio", (alpha, triangle, board)), ("gallery", (sweep, survey, pool, transfer, doctor))):
                 if only and not any(fn.__name__ in only for fn in checks): continue
                 page, wrong = page_of(), []
                 page.on("pageerror", lambda e, wrong=wrong: wrong.append(str(e)))

@@ -19,7 +19,8 @@ import torch
 from PIL import Image
 
 import loramix_nb
-from loramix_nb import analysis, callbacks, classifier, core, data, demo, dreambooth, formats, merging, pictures, pool
+from loramix_nb import analysis, callbacks, classifier, core, data, demo, doctor, dreambooth, formats, merging, pictures
+from loramix_nb import pool
 from loramix_nb import sampling, scoring, shards, survey, training, transfer, truth, widgets
 from loramix_nb.trainable import TrainConfig
 
@@ -138,6 +139,9 @@ def cases(pipe, lora):
         "data.Paintings.save": lambda at, p: found(at).save(p(at/"paintings"/"new.jsonl")),
         "data.Paintings.load": lambda at, p: data.Paintings.load(p(at/"paintings"/"paintings.jsonl")),
         "demo.Demo": lambda at, p: demo.Demo(p(at/"new")).run.folder,
+        "doctor.describe": lambda at, p: doctor.describe(p(at/"pop_art.safetensors")).norms,
+        "doctor.compare": lambda at, p: doctor.compare(*(p(f) for f in two(at))).cosine,
+        "doctor.LoraReport.write_html": lambda at, p: doctor.describe(lora).write_html(p(at/"new.html")),
         "dreambooth.class_pictures": lambda at, p: dreambooth.class_pictures(pipe, PROMPTS, p(at/"new"), 1, 1),
         "dreambooth.subject_paintings": lambda at, p: dreambooth.subject_paintings(
             p(at/"photos"/"pop_art"), "sks", "cat", p(at/"photos"/"pop_art")),
@@ -181,6 +185,7 @@ def cases(pipe, lora):
         "widgets.Survey": lambda at, p: widgets.Survey({n: p(photo(at)) for n in "ab"},
                                                        survey.Votes(at/"v.sqlite")).pair,
         "widgets.TransferBoard": restyle_board,
+        "widgets.DoctorWidget": lambda at, p: widgets.DoctorWidget(p(at/"pop_art.safetensors")).note,
     }
 
 

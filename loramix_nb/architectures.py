@@ -6,7 +6,7 @@
 __all__ = ['layers', 'misfits', 'architecture', 'bake', 'extract', 'resolve']
 
 # %% ../nbs/11_architectures.ipynb #977821c2
-import json
+import json, warnings
 from functools import lru_cache
 import torch
 from .lora import _bare, Factors, _in_shape, Lora, Relative
@@ -104,7 +104,9 @@ def _published(family, base): # layer -> shape of its weight; the linear and con
     if family == 'unet': return architecture(config)
     name = 'Chroma' if base == 'Chroma' else _CLASSES[family]
     kind = f"{name}Transformer{'3D' if family in ('wan', 'anima') else '2D'}Model"
-    with torch.device('meta'): model = getattr(diffusers, kind)(**config)
+    with torch.device('meta'), warnings.catch_warnings():
+        warnings.simplefilter('ignore', FutureWarning) # one of its classes is about to move
+        model = getattr(diffusers, kind)(**config)
     kinds = torch.nn.Linear, torch.nn.Conv2d, torch.nn.Conv3d
     return {f'transformer.{k}': tuple(m.weight.shape) for k, m in model.named_modules() if isinstance(m, kinds)}
 

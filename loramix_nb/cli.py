@@ -79,7 +79,9 @@ def main(argv:list=None # arguments; those of the process if None
 
 # %% ../nbs/36_cli.ipynb #85f7aba6
 def _formatted(result, as_json):
-    if as_json: return json.dumps(result, default=str, ensure_ascii=False)
+    if as_json:
+        result = result.to_dict() if hasattr(result, 'to_dict') else result
+        return json.dumps(result, default=str, ensure_ascii=False)
     return '\n'.join(_lines(result)) if isinstance(result, dict) else str(result)
 
 def _lines(result): # a dict on one line, or on indented lines
@@ -238,6 +240,22 @@ def _inspect(lora:str,         # a LoRA file in any format, or a peft adapter fo
             'alphas': sorted({f.alpha for f in found.values() if isinstance(f, Factors)}),
             'dtype': '/'.join(found.dtypes), 'metadata': dict(found.metadata),
             'blocks': {k: round(v, 4) for k, v in block_norms(found).items()}}
+
+# %% ../nbs/36_cli.ipynb #d0c70012
+@_job('loramix doctor a.safetensors', 'loramix doctor a.safetensors b.safetensors --html report.html')
+def _doctor(*loras:str,   # files or peft adapter folders, whatever is in them; two are compared as well
+           html:str='',  # also write the report as a page
+           base:str='',  # the base to compare with, if it is not a published one: tiny, a hub id or a folder
+          )->dict:
+    "Say what files are, who reads them, and whether two can be mixed."
+    from loramix_nb.core import load_base
+    from loramix_nb.doctor import _diagnose
+    if not loras: raise ValueError('no file: give at least one, such as a.safetensors')
+    for file in loras: _check_there(file)
+    if html: _check_out_file(html, *loras)
+    found = _diagnose(*loras, base=load_base(base) if base else None)
+    if html: found.write_html(html)
+    return found
 
 # %% ../nbs/36_cli.ipynb #b458a428
 @_job('loramix data my_paintings -o collection.jsonl',
@@ -590,9 +608,9 @@ def _demo(out:str='runs/demo',       # folder; an unfinished run is continued
          first_minute:bool=False,   # a quick run that checks that everything works
         )->dict:
     "Run the whole path from paintings to a report."
-    from loramix_nb.demo import Demo, DemoConfig, FIRST_MINUTE
+    from loramix_nb.demo import Demo, DemoConfig, _FIRST_MINUTE
     _check_out_folder(out)
-    values = {'folder': folder, 'base': base, 'preset': preset, **(FIRST_MINUTE if first_minute else {}),
+    values = {'folder': folder, 'base': base, 'preset': preset, **(_FIRST_MINUTE if first_minute else {}),
               **_settings(DemoConfig, _read_config(config), f"'{config}'")}
     values['preset'] = values['preset'] or _preset(values['base'])
     _config(values['preset'], values.get('lora', {}), f"lora of '{config}'")

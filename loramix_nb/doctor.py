@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 import torch
 from fastcore.basics import patch
-from .core import atomic_path, figure, _html_page, _svg
+from .core import atomic_path, _DAMAGE, figure, _html_page, _svg
 from .lora import _bare, cosine, Factors, Full, Lora, norm, principal_angles, Relative, _wide
 from .families import _bare_layer, _family_of
 from .dialects import (_changes_from, _check_families, _check_kind, _check_once,
-                                 _check_parts, _home, _part_of, _rank_of, _read_changes, _relative,
+                                 _check_parts, _home, _part_of, _rank_of, _read_changes, _relative, _room,
                                  _shape_of_parts, _targets)
 from .formats import (_named, _open_tensors, _peft_configs, _peft_scale, _stem, _TOKEN,
                                 _without_wrappers)
@@ -172,20 +172,22 @@ def _kind_of(parts): # part -> Tensor, of one layer
     if {'up', 'down'} & set(parts): return 'LoRA'
     return 'full difference' if 'diff' in parts else 'bias'
 
-# %% ../nbs/17_doctor.ipynb #4aa78a75
+# %% ../nbs/17_doctor.ipynb #475935aa
+def _product(p, key): # of a factor that is stored as two
+    _room(p, (len(p[f'{key}_a']), p[f'{key}_b'].shape[1]))
+    return _wide(p[f'{key}_a']) @ _wide(p[f'{key}_b'])
+
 def _kron_norm(p): # ‖w1 ⊗ w2‖ of a LoKr without its scale
-    def side(k): return _wide(p[k]) if k in p else _wide(p[f'{k}_a']) @ _wide(p[f'{k}_b'])
+    def side(k): return _wide(p[k]) if k in p else _product(p, k)
     return float(side('lokr_w1').double().norm() * side('lokr_w2').double().norm())
 
 def _hadamard_norm(p): # ‖(A₁ B₁) ∘ (A₂ B₂)‖ of a LoHa
-    one, two = (_wide(p[f'hada_w{i}_a']) @ _wide(p[f'hada_w{i}_b']) for i in (1, 2))
-    return float((one * two).double().norm())
+    return float((_product(p, 'hada_w1') * _product(p, 'hada_w2')).double().norm())
 
 # %% ../nbs/17_doctor.ipynb #37463aec
 def _by_itself(change): return change.change if isinstance(change, Relative) else change
 
 def _norm_of(parts, scale): # of what does not depend on the base; None where all of it does
-    _check_parts(parts)
     kind, s = _kind_of(parts), 1. if scale is None else scale
     if kind == 'LoKr' and 'lokr_t2' not in parts: return abs(s) * _kron_norm(parts)
     if kind == 'LoHa' and 'hada_t1' not in parts: return abs(s) * _hadamard_norm(parts)
@@ -205,9 +207,10 @@ def _read_layer(name, parts, family, scale_of): # parts: part -> Tensor
     pieces = _pieces_of(names, entry, own, _shape_of_parts(parts))
     layer = _Layer(name, pieces, _kind_of(parts), different)
     try:
+        _check_parts(parts)
         if layer.kind not in _NO_RANK: _set_rank(layer, parts, family, scale_of)
         layer.norm = _norm_of(parts, layer.alpha / layer.rank if layer.rank else None)
-    except (ValueError, RuntimeError, KeyError) as e: layer.problem = str(e).partition(': pass')[0]
+    except (ValueError, *_DAMAGE) as e: layer.problem = str(e).partition(': pass')[0]
     return layer
 
 def _set_rank(layer, parts, family, scale_of):
@@ -240,24 +243,24 @@ def _family_problems(family, parts): # of names alone
         try: check()
         except ValueError as e: yield str(e)
 
-# %% ../nbs/17_doctor.ipynb #a6a16380
 def _unpacked(tensors): # key -> Tensor without wrappers and numbers; the dialect, if it has numbers
     numbered = any(isinstance(k, int) or _NUMBERED.match(str(k)) for k in tensors)
     return _named(_without_wrappers(tensors)), 'cloneofsimo' if numbered else ''
 
+# %% ../nbs/17_doctor.ipynb #eb954a29
 def _scale_reader(metadata): # (layer, rank) -> scale, as peft's configuration has it; a problem
     try: configs, odd = _peft_configs(metadata), ''
     except ValueError as e: return None, str(e)
     return (lambda layer, rank: _peft_scale(configs, layer, rank)) if configs else None, odd
 
-# %% ../nbs/17_doctor.ipynb #41b34134
 def _read_layers(tensors, metadata): # (layers, family, other keys, problems, dialect if numbered)
-    tensors, numbered = _unpacked(tensors)
+    try: (tensors, numbered), odd = _unpacked(tensors), []
+    except ValueError as e: numbered, odd = '', [str(e)]
     keys, unknown, problems = _sort_parts(tensors)
     parts = {l: {p: tensors[k] for p, k in have.items()} for l, have in keys.items()}
     family = _family_of({l: _shape_of_parts(p) for l, p in parts.items()})
-    scale_of, odd = _scale_reader(metadata)
-    problems += [*_family_problems(family, keys), *([odd] if odd else [])]
+    scale_of, strange = _scale_reader(metadata)
+    problems += [*odd, *_family_problems(family, keys), *filter(None, [strange])]
     found = [_read_layer(l, p, family, scale_of) for l, p in parts.items()]
     return found, family, unknown, list(dict.fromkeys(problems)), numbered
 
@@ -458,15 +461,13 @@ def _block(name): # 'unet.down_blocks.1', 'transformer.layers.3', 'text_encoder'
     if model.startswith('text_enc') or not path: return model
     return '.'.join([model, *path[:2 if path[1:2] and path[1].isdigit() else 1]])
 
-def _natural(block): return [(int(x), '') if x.isdigit() else (-1, x) for x in block.split('.')]
-
 def _block_norms(found, shapes): # block -> ‖ΔW‖
     squares = {}
     for l in (l for l in found if l.norm is not None):
         squares.setdefault(_block(next(iter(l.pieces), l.name)), []).append(l.norm**2)
     order = {b: i for i, b in enumerate(dict.fromkeys(map(_block, shapes)))}
     if up := order.get('unet.up_blocks.0'): order['unet.mid_block'] = up - .5 # diffusers has it last
-    blocks = sorted(squares, key=lambda b: (order.get(b, len(order)), _natural(b)))
+    blocks = sorted(squares, key=lambda b: (order.get(b, len(order)), [x.zfill(3) for x in b.split('.')]))
     return {b: math.sqrt(math.fsum(squares[b])) for b in blocks}
 
 # %% ../nbs/17_doctor.ipynb #49d22254
@@ -493,8 +494,7 @@ def _report_layers(r, found, family, known, spelling): # fills in what the layer
     r.norm = math.sqrt(math.fsum(n*n for n in r.norms.values()))
     r.problems += _layer_problems(r, found)
     if r.family: r.readers = _readers(r.family, spelling, _mostly_own(found), r.kinds)
-    if any(l.problem for l in found): return
-    r.command, r.command_for = _command(r.file, r.family, r.readers, r.kinds)
+    if not any(l.problem for l in found): r.command, r.command_for = _command(r.file, r.family, r.readers, r.kinds)
 
 # %% ../nbs/17_doctor.ipynb #c00af022
 def _layer_problems(r, found):
@@ -513,6 +513,7 @@ def _report_file(path, known): # of a file or a peft folder
     r = LoraReport(str(path), what, not what, size=sum(f.stat().st_size for f in files))
     if what: return r
     found, family, other, r.problems, numbered = _read_layers(tensors, metadata)
+    if not found: return replace(r, what='a LoRA in numbered layers that do not belong together', is_lora=False)
     floats = {str(k): t for k, t in tensors.items() if t.is_floating_point()}
     r.nonfinite = [k for k, t in floats.items() if not torch.isfinite(_wide(t)).all()]
     r.dtypes = dict(Counter(str(t.dtype)[6:] for t in tensors.values()))
@@ -623,7 +624,7 @@ def _as_lora(file): # in diffusers' names, from any dialect; `ValueError` that s
     if what: raise ValueError(f"'{file}' is {what}")
     scale_of, odd = _scale_reader(metadata)
     try: changes = _read_changes(_unpacked(tensors)[0], scale_of, strict=False)[0]
-    except ValueError as e: raise ValueError(f"'{file}': {e}") from e
+    except (ValueError, *_DAMAGE) as e: raise ValueError(f"'{file}': {e}") from e
     if odd or not changes: raise ValueError(f"'{file}': {odd or 'no layer of a known base'}")
     return Lora(changes, {}, _stem(Path(file)))
 

@@ -391,7 +391,26 @@ function transfer(model, root, signal) {
     h('div', {class: 'lm-style'}, styles.map((f, i) => cell(f, names[i])))))
 }
 
-const kinds = {alpha, triangle, board, sweep, survey, pool, transfer}
+function doctor(model, root, signal) {
+  const frame = h('iframe', {class: 'lm-report', sandbox: '', title: 'Report of the files'}), say = text => model.set('note', text)
+  follow(model, signal, ['page'], () => { frame.hidden = !model.get('page'); frame.srcdoc = model.get('page') })
+  const PIECE = 4 << 20 // a server refuses messages of more than 10 MB
+  const take = async files => {
+    for (const f of [...files].slice(0, 2)) for (let start = 0; start < Math.max(f.size, 1); start += PIECE)
+      ask(model, {do: 'drop', name: f.name, start, size: f.size}, [await f.slice(start, start + PIECE).arrayBuffer()])
+  }
+  const file = h('input', {type: 'file', multiple: true, class: 'lm-file', onchange: () => take(file.files)})
+  const [button, pre] = lines(model, signal, say)
+  const section = h('section', {class: 'lm lm-doctor', role: 'group', 'aria-label': 'What is this LoRA file?'},
+    h('div', {class: 'lm-main'}, h('div', {class: 'lm-buttons'}, h('label', {class: 'lm-take'}, 'One file or two ', file)), note(model, signal), frame,
+      h('details', {}, h('summary', {}, 'Python'), h('div', {class: 'lm-buttons'}, button), pre)))
+  section.addEventListener('dragover', e => { e.preventDefault(); section.classList.add('lm-over') })
+  section.addEventListener('dragleave', () => section.classList.remove('lm-over'))
+  section.addEventListener('drop', e => { e.preventDefault(); section.classList.remove('lm-over'); take(e.dataTransfer.files) })
+  root.append(section)
+}
+
+const kinds = {alpha, triangle, board, sweep, survey, pool, transfer, doctor}
 
 export default {
   render({model, el}) {
