@@ -512,7 +512,7 @@ class DoctorWidget(_BaseWidget):
     page = traitlets.Unicode().tag(sync=True) # HTML
 
     def __init__(self, *files, # up to two, to begin with
-                 base=None): # a pipeline, for LoRAs of a base that is not published
+                 base:object=None): # a pipeline, for LoRAs of a base that is not published
         self.base, self.kept = base, TemporaryDirectory()
         self.found, self.files, self.actions = None, [], dict(drop=self.drop)
         super().__init__(note='drop a LoRA file here, or two')
@@ -527,7 +527,7 @@ class DoctorWidget(_BaseWidget):
         self.code = '\n'.join(f'print(describe({n!r}))' for n in names)
         if len(names) == 2: self.code += f'\nprint(compare({names[0]!r}, {names[1]!r}))'
 
-    def drop(self, content, name, start:int=0, size:int=None): # a piece of an upload, and where it begins
+    def drop(self, content:object, name:str, start:int=0, size:int=None): # a piece of an upload, and where it begins
         path = _path_inside(self.kept.name, Path(str(name).replace('\\', '/')).name)
         have = path.stat().st_size if start else 0
         if start != have: raise ValueError(f"'{path.name}': the piece at {start} does not follow the {have} bytes before it")
