@@ -327,8 +327,9 @@ def _source(path):
 
 # %% ../nbs/10_formats.ipynb #a10c0004
 _OTHERS = { # how the names in files of other kinds begin -> what the file is, and the way out
-    r'controlnet_|control_model\.|input_hint_block\.|zero_convs\.|lllite_|lora_controlnet':
+    r'controlnet_|control_model\.|input_hint_block\.|zero_convs\.|lora_controlnet':
         "a ControlNet and no LoRA: `load_controlnet` loads one",
+    r'lllite_': "a ControlNet-LLLite and no LoRA: kohya's tools and ComfyUI load one",
     r'(ip_adapter|image_proj)\.': "an IP-Adapter and no LoRA: `load_ip_adapter` loads one",
     r'emb_params$|string_to_param|<[^.]+>$|(clip_[lg]|t5xxl)$':
         "a textual inversion and no LoRA: pipe.load_textual_inversion loads one"}
