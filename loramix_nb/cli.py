@@ -274,13 +274,14 @@ def _latents(collection:str,          # from `loramix data`
             base:str='tiny',         # tiny, sd14, sd15, sdxl, a hub id or a folder
             size:int=None,           # pixels a side; default: that of the base
             buckets:bool=False,      # aspect-ratio buckets instead of a centre crop
+            batch:int=16,            # pictures at a time
            )->dict:
     "Compute latents and text states, into shards."
     from loramix_nb.core import load_base
     from loramix_nb.shards import precompute
     _check_out_folder(out)
     paintings = _paintings(collection) # before loading the base, which takes longer
-    made = precompute(paintings, load_base(base), out, buckets=buckets, **_given(size=size))
+    made = precompute(paintings, load_base(base), out, buckets=buckets, batch=batch, **_given(size=size))
     return {'folder': out, 'counts': made.index['counts']}
 
 # %% ../nbs/35_cli.ipynb #b06b7fdc
@@ -364,10 +365,12 @@ def _train(shards:str,              # folder from `loramix latents`
     "Train a LoRA; an interrupted training is continued."
     from loramix_nb.core import load_base
     from loramix_nb.shards import Shards
+    from loramix_nb.trainable import _check_installed
     from loramix_nb.training import train_lora
     _check_out_folder(out)
     changes = {**_read_config(config), **_given(steps=steps, rank=rank, batch=batch, lr=lr, seed=seed)}
     cfg = _config(preset or _preset(base), {**changes, **({'style': style} if style else {})}, f"'{config}'")
+    _check_installed(cfg)
     found, pipe = Shards(shards), load_base(base)
     _check_rank(cfg.rank, pipe.unet)
     train_lora(found, pipe, cfg, out)
