@@ -90,6 +90,10 @@ def _lines(result): # a dict on one line, or on indented lines
         if isinstance(v, dict) and (len(short) > 120 or any(isinstance(x, dict) for x in v.values())):
             yield f'{k}:'
             yield from (f'  {line}' for line in _lines(v))
+        elif isinstance(v, list) and any(isinstance(x, dict) for x in v): # a line for each
+            yield f'{k}:'
+            yield from ('  ' + ', '.join(f'{a} {b}' for a, b in x.items()) for x in v)
+        elif v == []: yield f'{k}: none'
         else: yield f"{k}: {short or 'none'}"
 
 # %% ../nbs/36_cli.ipynb #8ad1c0d2
@@ -291,13 +295,14 @@ def _latents(collection:str,          # from `loramix data`
             base:str='tiny',         # tiny, sd14, sd15, sdxl, a hub id or a folder
             size:int=None,           # pixels a side; default: that of the base
             buckets:bool=False,      # aspect-ratio buckets instead of a centre crop
+            batch:int=16,            # pictures at a time
            )->dict:
     "Compute latents and text states, into shards."
     from loramix_nb.core import load_base
     from loramix_nb.shards import precompute
     _check_out_folder(out)
     paintings = _paintings(collection) # before loading the base, which takes longer
-    made = precompute(paintings, load_base(base), out, buckets=buckets, **_given(size=size))
+    made = precompute(paintings, load_base(base), out, buckets=buckets, batch=batch, **_given(size=size))
     return {'folder': out, 'counts': made.index['counts']}
 
 # %% ../nbs/36_cli.ipynb #b06b7fdc
@@ -345,11 +350,16 @@ def _of_kind(kind, v, what, field): # a value, converted
 def _preset(base): # the default preset of a base
     return {'tiny': 'tiny_cpu', 'sdxl': 'style_sdxl_t4'}.get(base, 'style_sd15')
 
+def _preset_named(name): # the key of `PRESETS` that it is, or that it alone begins
+    from loramix_nb.trainable import PRESETS
+    found = [name] if name in PRESETS else [k for k in PRESETS if k.startswith(name)]
+    if len(found) == 1: return found[0]
+    raise ValueError(f"no preset '{name}': there are {', '.join(PRESETS)}")
+
 def _config(preset, changes, where): # a TrainConfig: the preset with the file's and options' changes
     from loramix_nb.trainable import _check_config, PRESETS, TrainConfig
-    if preset not in PRESETS:
-        raise ValueError(f"no preset '{preset}': there are {', '.join(PRESETS)}")
-    _check_config(made := replace(PRESETS[preset], **_settings(TrainConfig, changes, where)))
+    made = replace(PRESETS[_preset_named(preset)], **_settings(TrainConfig, changes, where))
+    _check_config(made)
     return made
 
 # %% ../nbs/36_cli.ipynb #8ad1c0d7
@@ -376,16 +386,40 @@ def _train(shards:str,              # folder from `loramix latents`
     "Train a LoRA; an interrupted training is continued."
     from loramix_nb.core import load_base
     from loramix_nb.shards import Shards
+    from loramix_nb.trainable import _check_installed
     from loramix_nb.training import train_lora
     _check_out_folder(out)
     changes = {**_read_config(config), **_given(steps=steps, rank=rank, batch=batch, lr=lr, seed=seed)}
     cfg = _config(preset or _preset(base), {**changes, **({'style': style} if style else {})}, f"'{config}'")
+    _check_installed(cfg)
     found, pipe = Shards(shards), load_base(base)
     _check_rank(cfg.rank, pipe.unet)
     train_lora(found, pipe, cfg, out)
     if not (file := Path(out)/'lora.safetensors').exists():
         raise KeyboardInterrupt # stopped; its state is saved
     return {'file': str(file)}
+
+# %% ../nbs/36_cli.ipynb #7db765a0
+@_job('loramix plan --base sd15 --gpu l4',
+      'loramix plan --base sdxl --preset dreambooth_sdxl --gpu t4 --json',
+      'loramix plan --base sd15 --gpu l4 --pictures 64 --batch 8')
+def _plan(base:str='sd15',   # tiny, sd14, sd15, sd21, sdxl, or a folder
+          gpu:str='t4',      # t4, l4, a10g, rtx3060, rtx3090, rtx4090, a100, a100_80 or h100
+          preset:str='',     # a key of trainable.PRESETS; default: one for the base
+          config:str='',     # JSON or YAML: fields of TrainConfig
+          size:int=None,     # pixels a side; default: that of the base
+          batch:int=None,    # paintings, or pictures of a sweep, at a time
+          pictures:int=None, # plan a sweep of this many pictures instead of a training
+         )->dict:
+    "Whether a training or a sweep fits a GPU, and how long it takes; no GPU is needed."
+    from dataclasses import asdict
+    from loramix_nb.plan import plan, SamplingConfig
+    given = _given(batch=batch)
+    if pictures is not None and (preset or config):
+        raise ValueError("--pictures plans a sweep, which has no --preset and no --config: give one or the other")
+    cfg = (SamplingConfig(pictures=pictures, **given) if pictures is not None else
+           _config(preset or _preset(base), {**_read_config(config), **given}, f"'{config}'"))
+    return {'base': base, 'gpu': gpu, **asdict(plan(cfg, base, gpu, size))}
 
 # %% ../nbs/36_cli.ipynb #88730a78
 def _mixes(names, alphas, parts): # two styles: a line; more: a simplex in steps of 1/parts
@@ -612,7 +646,7 @@ def _demo(out:str='runs/demo',       # folder; an unfinished run is continued
     _check_out_folder(out)
     values = {'folder': folder, 'base': base, 'preset': preset, **(_FIRST_MINUTE if first_minute else {}),
               **_settings(DemoConfig, _read_config(config), f"'{config}'")}
-    values['preset'] = values['preset'] or _preset(values['base'])
+    values['preset'] = _preset_named(values['preset'] or _preset(values['base']))
     _config(values['preset'], values.get('lora', {}), f"lora of '{config}'")
     page = Demo(out, DemoConfig(**values), seed)()
     return {'report': str(page), 'figures': str(page.with_suffix('.json'))}

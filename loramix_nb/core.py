@@ -369,10 +369,14 @@ BASES = {'tiny': asset('tiny'), # 64 px, in the package
          'sd15': 'stable-diffusion-v1-5/stable-diffusion-v1-5',
          'sdxl': 'stabilityai/stable-diffusion-xl-base-1.0'}
 
-def _base_source(name)->str: # a folder, or an id on the Hugging Face hub
-    "Where a base is: a key of `BASES`, a folder with a model_index.json, or a hub id."
+def _base_source(name)->str: # a folder, a file, or an id on the Hugging Face hub
+    "Where a base is: a key of `BASES`, a folder with a model_index.json, a .safetensors file, or a hub id."
     source = BASES.get(name, name) if isinstance(name, str) else name
     if (Path(source)/'model_index.json').is_file(): return str(source)
+    if Path(source).is_file():
+        if Path(source).suffix == '.safetensors': return str(source)
+        raise ValueError(f"'{source}' is no .safetensors file, and any other kind may hold a program: "
+                         "take the .safetensors of the same model")
     if Path(source).is_dir():
         raise FileNotFoundError(f"folder '{source}' has no model_index.json, so it is no diffusers "
                                 "pipeline; make one with pipe.save_pretrained(folder)")
@@ -381,22 +385,19 @@ def _base_source(name)->str: # a folder, or an id on the Hugging Face hub
                      "a hub id 'owner/name', or a folder that exists")
 
 # %% ../nbs/00_core.ipynb #88876cec
-def load_base(name:str='tiny', # a key of `BASES`, a folder, or a hub id
-              device:object=None, # default: the fastest there is
-              dtype:object=None, # default: float16 on CUDA, float32 elsewhere
-              **kw # for `from_pretrained`, such as variant='fp16' or cache_dir
+def load_base(name:str='tiny', # a key of `BASES`, a folder, a .safetensors of A1111, or a hub id
+              device=None, # default: the fastest there is
+              dtype=None, # default: float16 on CUDA, float32 elsewhere
+              **kw # for `from_pretrained` or `from_single_file`, such as variant='fp16' or cache_dir
              )->'StableDiffusionPipeline': # or whichever pipeline its model_index.json names
     "Load a base, its weights frozen; `OSError` that names the offline ways if the hub is out of reach."
     import torch
-    from diffusers import DiffusionPipeline
     source, device = _base_source(name), torch.device(device or _fastest())
     dtype = dtype or (torch.float16 if device.type == 'cuda' else torch.float32)
+    read = _read_file if Path(source).is_file() else _read_folder
     try:
-        if 'safety_checker' in DiffusionPipeline.load_config(source, **kw):
-            kw = {'safety_checker': None, 'requires_safety_checker': False, **kw}
-        with _no_bars():
-            pipe = DiffusionPipeline.from_pretrained(source, dtype=dtype, **kw).to(device)
-    except OSError as e: raise OSError(_ways_without_a_network(source)) from e
+        with _no_bars(): pipe = read(source, dtype=dtype, **kw).to(device)
+    except OSError as e: raise OSError(_why_not_loaded(source, e)) from e
     for part in pipe.components.values():
         if isinstance(part, torch.nn.Module): part.requires_grad_(False).eval()
     return pipe
@@ -404,10 +405,43 @@ def load_base(name:str='tiny', # a key of `BASES`, a folder, or a hub id
 # %% ../nbs/00_core.ipynb #0a68fb47
 _fastest = device # inside `load_base` the name belongs to the parameter
 
-def _ways_without_a_network(source):
+def _read_folder(source, **kw): # or a repository of the hub
+    from diffusers import DiffusionPipeline
+    if 'safety_checker' in DiffusionPipeline.load_config(source, **kw):
+        kw = {'safety_checker': None, 'requires_safety_checker': False, **kw}
+    if variant := _only_variant(source): kw = {'variant': variant, **kw}
+    return DiffusionPipeline.from_pretrained(source, **kw)
+
+def _only_variant(source)->str: # 'fp16' of a folder that has nothing but model.fp16.safetensors
+    files = [f for part in ('unet', 'transformer') for f in Path(source).glob(f'{part}/*.safetensors')]
+    names = {f.name.partition('.')[2].removesuffix('safetensors').split('-')[0].strip('.') for f in files}
+    return min(names, key=lambda v: (v != 'fp16', v)) if names and '' not in names else ''
+
+def _why_not_loaded(source, e):
+    if Path(source).is_dir(): return f"base '{source}' is not whole: {str(e).splitlines()[0]}"
+    if Path(source).is_file():
+        return (f"the configuration that belongs to '{source}' is not in the local cache, and the hub did not give it. "
+                f"Without a network: load_base('{source}', config='FOLDER') with a saved pipeline of the same kind")
     return (f"base '{source}' could not be loaded: it is not whole in the local cache, and the hub did not give it. "
             f"Without a network: load_base('tiny'), or load_base('FOLDER') with a saved pipeline in it, which "
             f"`hf download {source} --local-dir FOLDER` makes where there is a network")
+
+# %% ../nbs/00_core.ipynb #e0119f0f
+def _read_file(source, **kw): # a checkpoint of A1111, ComfyUI or kohya: all models in one file
+    from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+    from safetensors import safe_open
+    with _damage_as_value_error(source), safe_open(source, 'pt') as f: keys = list(f.keys())
+    if not any(k.startswith('model.diffusion_model.input_blocks.') for k in keys):
+        raise ValueError(f"'{source}' holds no checkpoint of Stable Diffusion, with keys such as "
+                         f"'model.diffusion_model.…': its first key is '{min(keys, default='')}'")
+    xl = any(k.startswith('conditioner.embedders.1.') for k in keys)
+    if not xl: kw = {'safety_checker': None, 'requires_safety_checker': False, **kw}
+    try: pipe = (StableDiffusionXLPipeline if xl else StableDiffusionPipeline).from_single_file(source, **kw)
+    except NotImplementedError as e: # weights without numbers are to be moved
+        raise ValueError(f"'{source}' lacks weights that its configuration asks for: it is not whole, or of another "
+                         "kind than config=…") from e
+    pipe.register_to_config(_name_or_path=source)
+    return pipe
 
 # %% ../nbs/00_core.ipynb #5617c12b
 @contextmanager
@@ -421,17 +455,77 @@ def _no_bars(): # loading takes seconds and two libraries draw a bar for it, int
         for m in shown: m.enable_progress_bar()
 
 # %% ../nbs/00_core.ipynb #1f976ab7
-def fingerprint(pipe:object)->str: # 16 hex characters
-    "Tells bases apart by the weights of their VAE, text encoders and UNet, in float32 as in float16."
-    parts = [getattr(pipe, p, None) for p in ('vae', 'text_encoder', 'text_encoder_2', 'unet')]
-    named = (n for part in parts if part for n in part.named_parameters())
-    weights = sorted(_tensor_digest(p) for k, p in named if '.lora_' not in k)
-    return hashlib.sha256(''.join(weights).encode()).hexdigest()[:16]
+_PARTS = 'vae', 'text_encoder', 'text_encoder_2', 'unet'
 
-def _tensor_digest(p):
+def fingerprint(pipe)->str: # 16 hex characters
+    "Tells bases apart by the weights of their VAE, text encoders and UNet, in float32 as in float16."
+    parts = [getattr(pipe, part, None) for part in _PARTS]
+    weights = [p for m in parts if m for k, p in m.named_parameters() if '.lora_' not in k]
+    files = _weight_files(pipe)
+    if sum(f.stat().st_size for f in files) < _SLOW: return _fingerprint(weights, files)
+    return _remembered(_identity(weights, files), lambda: _fingerprint(weights, files))
+
+def _fingerprint(weights, files):
     import torch
-    bits = p.detach().to('cpu', torch.float16).contiguous()
-    return hashlib.sha256(str(tuple(p.shape)).encode() + bits.numpy().tobytes()).hexdigest()
+    rounded = any(p.dtype == torch.bfloat16 or p.is_meta for p in weights)
+    return rounded and _fingerprint_of_files(weights, files) or _joined(map(_digest, weights))
+
+# %% ../nbs/00_core.ipynb #cc414a54
+def _digest(w): # of a tensor
+    import torch
+    bits = w.detach().to('cpu', torch.float16).contiguous()
+    return hashlib.sha256(str(tuple(w.shape)).encode() + bits.numpy().tobytes()).hexdigest()
+
+def _joined(digests): return hashlib.sha256(''.join(sorted(digests)).encode()).hexdigest()[:16]
+
+# %% ../nbs/00_core.ipynb #7b292e06
+def _weight_files(pipe)->list: # of safetensors; [] where they are not known
+    source = str(pipe.config.get('_name_or_path') or '')
+    if re.fullmatch(r'[\w.-]+/[\w.-]+', source) and not Path(source).exists():
+        from huggingface_hub import try_to_load_from_cache
+        found = try_to_load_from_cache(source, 'model_index.json')
+        source = str(Path(found).parent) if isinstance(found, str) else ''
+    if Path(source).is_file(): return [Path(source)]
+    found = [sorted(Path(source).glob(f'{part}/*.safetensors')) for part in _PARTS if source]
+    # model.fp16.safetensors counts only where there is no model.safetensors
+    return [f for own in found for f in ([f for f in own if '.' not in f.stem] or own)]
+
+def _fingerprint_of_files(weights, files)->str: # '' where these weights are no rounded copy of theirs
+    import torch
+    from safetensors import safe_open
+    exact, rounded = [], []
+    for file in files:
+        with safe_open(file, 'pt') as f:
+            tensors = [w for w in map(f.get_tensor, f.keys()) if w.is_floating_point()]
+        exact += map(_digest, tensors)
+        if weights[0].is_meta: rounded += [tuple(w.shape) for w in tensors]
+        else: rounded += [_digest(w.bfloat16()) for w in tensors]
+    live = [tuple(p.shape) if weights[0].is_meta else _digest(p) for p in weights]
+    return _joined(exact) if sorted(live) == sorted(rounded) else ''
+
+# %% ../nbs/00_core.ipynb #21a2e267
+_SLOW = 2**28 # bytes of weights from which on a fingerprint is remembered
+
+def _identity(weights, files)->str: # of a base whose weights are in files
+    import torch
+    def some(p):
+        at = torch.linspace(0, p.numel() - 1, 16).long().to(p.device)
+        return p.detach().flatten()[at].to('cpu', torch.float16).numpy().tobytes()
+    h = hashlib.sha256()
+    for f in files: h.update(f'{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}\n'.encode())
+    for p in weights:
+        h.update(f'{p.dtype} {tuple(p.shape)}'.encode())
+        if not p.is_meta: h.update(some(p))
+    return h.hexdigest()[:32]
+
+def _remembered(key, compute)->str: # a fingerprint, in the user's cache
+    home = Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')
+    file = home/'loramix_nb'/'fingerprints'/key
+    if file.is_file(): return file.read_text('utf-8')
+    mark = compute()
+    with suppress(OSError): # a home that cannot be written to
+        with atomic_path(file) as p: p.write_text(mark, 'utf-8')
+    return mark
 
 # %% ../nbs/00_core.ipynb #74983b71
 def _pareto_front(scores, # [n, m]: m scores of n candidates, higher is better

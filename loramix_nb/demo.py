@@ -26,7 +26,7 @@ from .formats import load_lora
 from .painter import draw_scene, ERAS, SUBJECTS
 from .mixer import between
 from .sampling import generate, sweep
-from .trainable import _check_config, native_precision, PRESETS
+from .trainable import _check_config, _check_installed, native_precision, PRESETS
 from .training import train_lora
 
 # %% ../nbs/35_demo.ipynb #6a646cbb
@@ -73,7 +73,8 @@ def _check_lora(config): # its fields are those of a TrainConfig
     known = asdict(PRESETS[config.preset])
     if odd := [k for k in config.lora if k not in known]:
         raise ValueError(f"lora has an unknown field '{odd[0]}': there are {', '.join(known)}")
-    _check_config(replace(PRESETS[config.preset], **config.lora))
+    _check_config(cfg := replace(PRESETS[config.preset], **config.lora))
+    _check_installed(cfg)
 
 # %% ../nbs/35_demo.ipynb #b7c287ed
 def _check_folder(folder, out):

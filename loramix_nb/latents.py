@@ -61,12 +61,10 @@ def _laid_out(p, dtype):
     return nn.Parameter(p.data.to(dtype, memory_format=layout), p.requires_grad)
 
 def _moments(x, vae, dtype):
-    if vae.dtype == dtype: return _own_moments(x, vae)
-    with _vae_in_precision(vae, dtype): return _own_moments(x, vae)
-
-def _own_moments(x, vae): # in the VAE's own precision, a portion at a time
-    parts = x.split(_portion(x.shape[2:].numel(), vae) or len(x))
-    parts = [vae.encode(part.to(vae.device).to(vae.dtype)/127.5 - 1).latent_dist for part in parts]
+    if vae.dtype != dtype:
+        with _vae_in_precision(vae, dtype): return _moments(x, vae, dtype)
+    def moments(part): return vae.encode(part.to(vae.device).to(dtype)/127.5 - 1).latent_dist
+    parts = _in_parts(moments, x, _portion(x.shape[2:].numel(), vae))
     return [torch.cat([getattr(d, k).float().cpu() for d in parts]).contiguous()
             for k in ('mean', 'logvar')]
 
@@ -89,9 +87,21 @@ def encode(pictures:np.ndarray, # uint8 [B,H,W,3]
         raise ValueError("the VAE's answer is not finite: are its weights whole?")
     return mean, logvar
 
+# %% ../nbs/05_latents.ipynb #a9db8469
+_GPU_PIXELS = 2**20 # of the pictures that a GPU's VAE has at once
+
+def _in_parts(fn, x, n): # [fn(n pictures), …]; of fewer where a GPU has no room for n
+    n = min(n, len(x))
+    while True:
+        try: return [fn(part) for part in x.split(n)]
+        except torch.OutOfMemoryError:
+            if n == 1: raise
+        n //= 2
+        torch.cuda.empty_cache()
+
 # %% ../nbs/05_latents.ipynb #3eed1f39
-def _portion(pixels, vae): # pictures at a time: a CPU is fastest while the widest layer fits into its cache
-    return max(1, 2**17//pixels) if vae.device.type == 'cpu' else None
+def _portion(pixels, vae): # pictures at a time: what fits a CPU's cache, or a small GPU beside its base
+    return max(1, (2**17 if vae.device.type == 'cpu' else _GPU_PIXELS)//pixels)
 
 def _shrink(vae): return 2**(len(vae.config.block_out_channels) - 1)
 
@@ -112,8 +122,32 @@ def decode(latents:Tensor, # [B,C,h,w], scaled
           )->np.ndarray: # uint8 [B,H,W,3]
     "Pictures from scaled latents."
     x = latents / vae.config.scaling_factor + (vae.config.shift_factor or 0)
-    with _vae_in_precision(vae, torch.float32): pixels = vae.decode(x.to(vae.device).float()).sample
-    return ((pixels + 1)*127.5).clamp(0, 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    def pictures(part):
+        pixels = vae.decode(part.to(vae.device).float()).sample
+        return ((pixels + 1)*127.5).clamp(0, 255).round().byte().permute(0, 2, 3, 1).cpu()
+    n = max(1, _GPU_PIXELS//(x.shape[2:].numel()*_shrink(vae)**2))
+    with _vae_in_precision(vae, torch.float32): return torch.cat(_in_parts(pictures, x, n)).numpy()
+
+# %% ../nbs/05_latents.ipynb #ab1a9950
+@contextmanager
+def _decoding_in_parts(vae):
+    "A VAE that decodes a few pictures at a time, and not under autocast; afterwards exactly as it was."
+    from diffusers.models.autoencoders.vae import DecoderOutput
+    decode_all, own, dtype = vae.decode, vars(vae).get('decode'), vae.dtype
+    def decode(z, return_dict=True, **kw):
+        def some(part): return decode_all(part.to(vae.dtype), return_dict=False, **kw)[0]
+        n = max(1, _GPU_PIXELS//(z.shape[2:].numel()*_shrink(vae)**2))
+        with torch.autocast(z.device.type, enabled=False): pixels = torch.cat(_in_parts(some, z, n))
+        return DecoderOutput(sample=pixels) if return_dict else (pixels,)
+    vae.decode = decode
+    try: yield
+    finally:
+        del vae.decode
+        if own: vae.decode = own
+        if vae.dtype != dtype: vae.to(dtype)
+
+def _decodes_on_cpu(vae): # and is not moved to a GPU when it is called, by diffusers' offloading
+    return vae.device.type == 'cpu' and not hasattr(vae, '_hf_hook')
 
 # %% ../nbs/05_latents.ipynb #3b7e29e1
 def psnr(a:np.ndarray, # uint8 [B,H,W,3]
@@ -123,13 +157,23 @@ def psnr(a:np.ndarray, # uint8 [B,H,W,3]
     mse = np.square(a.astype(np.float32) - b.astype(np.float32)).mean((1, 2, 3))
     with np.errstate(divide='ignore'): return 10*np.log10(255**2/mse)
 
+# %% ../nbs/05_latents.ipynb #f20a8201
+def _device_of(pipe): # where it computes; diffusers' offloading keeps its models elsewhere
+    return getattr(pipe, '_execution_device', pipe.device)
+
+def _refuse_offloaded(pipe, doing): # such as 'a training'
+    models = [m for m in pipe.components.values() if isinstance(m, nn.Module)]
+    if any(hasattr(m, '_hf_hook') for m in models):
+        raise ValueError(f"{doing} needs the models on one device, and diffusers' offloading moves those of this "
+                         "pipeline to and fro: call pipe.remove_all_hooks(), then pipe.to(device)")
+
 # %% ../nbs/05_latents.ipynb #38d3fcfa
 @torch.no_grad()
 def text_states(captions:list, # of text
                 pipe:object, # a Stable Diffusion or SDXL pipeline
                )->dict: # 'text' [B,T,D], and for SDXL 'pooled' [B,P]; float32 on the CPU
     "The hidden states that the text encoders give for captions."
-    out = pipe.encode_prompt(prompt=list(captions), device=pipe.device, num_images_per_prompt=1,
+    out = pipe.encode_prompt(prompt=list(captions), device=_device_of(pipe), num_images_per_prompt=1,
                              do_classifier_free_guidance=False)
     states = {'text': out[0]} if len(out) == 2 else {'text': out[0], 'pooled': out[2]}
     return {k: v.float().cpu() for k, v in states.items()}

@@ -18,9 +18,9 @@ class _MixedLayer:
     def __init__(self, base, # torch.nn.Linear or Conv2d, left as it is
                  changes:dict, # number of the LoRA -> its Factors for this layer
                  diagonal): # a `_Diagonal`, shared by all layers with the same ranks
-        w, fs = base.weight, changes.values()
-        self.down = torch.cat([f.down.to(w).reshape(-1, *w.shape[1:]) for f in fs])
-        up = torch.cat([(f.up.float() * f.scale).to(w) for f in fs], 1)
+        w, fs, at = base.weight, changes.values(), _like(base.weight)
+        self.down = torch.cat([f.down.to(at).reshape(-1, *w.shape[1:]) for f in fs])
+        up = torch.cat([(f.up.float() * f.scale).to(at) for f in fs], 1)
         self.up = up.T.contiguous() # a row for each rank, so that one LoRA's are contiguous
         self.diagonal, self.conv, self.used, self.cached = diagonal, None, None, None
         if w.ndim == 4: self.conv = {k: getattr(base, k) for k in ('stride', 'padding', 'dilation')}
@@ -35,19 +35,23 @@ class _MixedLayer:
         return self.cached[2]
 
     def _add(self, d, x, out): # in place: nothing else holds the layer's output
-        if self.used != (d.used, out.dtype): self._slice_ranks(d.used, out.dtype)
-        down, up = self.now
+        if self.used != (d.used, out.dtype, out.device): self._slice_ranks(d.used, out)
+        (down, up), rows = self.now, d.rows(len(x)).to(out.device)
         if not self.conv:
-            h = F.linear(x, down).mul_(d.rows(len(x)).view(-1, *[1]*(x.ndim - 2), len(down)))
+            h = F.linear(x, down).mul_(rows.view(-1, *[1]*(x.ndim - 2), len(down)))
             out.view(-1, up.shape[1]).addmm_(h.flatten(0, -2), up)
             return out
-        h = F.conv2d(x, down, **self.conv).mul_(d.rows(len(x))[..., None, None])
+        h = F.conv2d(x, down, **self.conv).mul_(rows[..., None, None])
         if not out.is_contiguous(): return out.add_(F.conv2d(h, up.T[..., None, None]))
         out.flatten(2).baddbmm_(up.T.expand(len(out), -1, -1), h.flatten(2))
         return out
 
-    def _slice_ranks(self, ranks, dtype): # autocast: the output's dtype is not the weight's
-        self.used, self.now = (ranks, dtype), (self.down[ranks].to(dtype), self.up[ranks].to(dtype))
+    def _slice_ranks(self, ranks, out): # autocast: not the weight's dtype; offloading: not its device
+        self.used = ranks, out.dtype, out.device
+        self.now = self.down[ranks].to(out), self.up[ranks].to(out)
+
+def _like(w): # an empty tensor; on the CPU where diffusers' offloading has emptied the weight
+    return torch.empty(0, dtype=w.dtype, device='cpu' if w.is_meta else w.device)
 
 # %% ../nbs/18_mixer.ipynb #c3dc3238
 class _CachedForward:
@@ -187,7 +191,7 @@ class Mixer:
     def _hook_layer(self, name, base, changes): # changes: number of the LoRA -> its Factors
         layer = _MixedLayer(base, changes, None)
         layer.owner = tuple(i for i, f in changes.items() for _ in range(f.rank))
-        layer.name, layer.like = name, base.weight.new_empty(0)
+        layer.name, layer.like = name, _like(base.weight)
         self.layers.append(layer)
 
     def _share_diagonals(self, parts): # one for all layers with the same ranks in the same parts

@@ -20,7 +20,8 @@ from diffusers.models.autoencoders.vae import DecoderOutput
 from filelock import FileLock
 from .core import (atomic_path, _check_number, _damage_as_value_error, fingerprint, generator,
                              load_base, _path_inside, progress, read_jsonl, write_jsonl)
-from .latents import _vae_in_precision
+from .latents import (_decodes_on_cpu, _decoding_in_parts, _device_of, _shrink,
+                                _vae_in_precision)
 from .lora import Lora
 from .formats import load_lora
 from .merging import merge_factors
@@ -36,7 +37,7 @@ _TEXT = ('prompt_embeds', 'negative_prompt_embeds', 'pooled_prompt_embeds',
 
 def _prompt_states(pipe, prompt:str, negative:str='')->dict: # pipeline's argument -> [1, …]
     "Embeddings of a prompt and a negative prompt: two tensors for Stable Diffusion, four for SDXL."
-    out = pipe.encode_prompt(prompt=prompt, device=pipe.device, num_images_per_prompt=1,
+    out = pipe.encode_prompt(prompt=prompt, device=_device_of(pipe), num_images_per_prompt=1,
                              do_classifier_free_guidance=True, negative_prompt=negative)
     return {k: v for k, v in zip(_TEXT, out) if v is not None}
 
@@ -106,7 +107,7 @@ def _embed_ip_images(pipe, jobs, guidance): # jobs with embeddings in place of t
                          "call pipe.load_ip_adapter(…) first")
     def embed(own):
         image = own[_IP_IMAGE]
-        e = pipe.prepare_ip_adapter_image_embeds(image, None, pipe.device, 1, guidance > 1)
+        e = pipe.prepare_ip_adapter_image_embeds(image, None, _device_of(pipe), 1, guidance > 1)
         return {k: v for k, v in own.items() if k != _IP_IMAGE} | {_EMBEDS: e}
     return [{**j, 'own': embed(j['own'])} for j in jobs]
 
@@ -137,20 +138,21 @@ def _initial_latents(pipe, generators, kw): # noise; none for img2img, which sta
 
 # %% ../nbs/20_sampling.ipynb #704a923c
 @contextmanager
-def _slice_decoding(vae, pixels=2**21): # a few pictures at a time, to save memory
-    decode_all, cpu = vae.decode, vae.device.type == 'cpu'
-    if cpu: pixels = 2**16 # what fits into a processor's cache
+def _slice_decoding(vae, pixels=2**16): # on a CPU as many pictures at a time as fit into its cache
+    if not _decodes_on_cpu(vae):
+        with _decoding_in_parts(vae): yield
+        return
+    decode_all = vae.decode
     def decode(z, return_dict=True, **kw):
-        scale = 2**(2*len(vae.config.block_out_channels) - 2)
-        n = max(1, pixels // (z.shape[-1] * z.shape[-2] * scale))
-        with _vae_in_precision(vae, vae.dtype) if cpu else nullcontext():
+        n = max(1, pixels // (z.shape[-1] * z.shape[-2] * _shrink(vae)**2))
+        with _vae_in_precision(vae, vae.dtype):
             parts = torch.cat([decode_all(x, return_dict=False, **kw)[0] for x in z.split(n)])
         return DecoderOutput(sample=parts) if return_dict else (parts,)
     with _override(vae, decode=decode): yield
 
 @contextmanager
 def _cache_cross_attention(pipe): # on a CPU: the keys and values of a text are computed once
-    if pipe.unet.device.type != 'cpu':
+    if pipe.unet.device.type != 'cpu' or hasattr(pipe.unet, '_hf_hook'): # diffusers' offloading
         yield
         return
     torch.empty(31 << 20, dtype=torch.uint8) # glibc then keeps freed blocks of this size

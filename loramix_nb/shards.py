@@ -25,7 +25,7 @@ from .core import (atomic_path, BASES, _check_number, _damage_as_value_error, fi
                              _folder_lock, _noise, progress, read_json, write_json)
 from .painter import _draw_label, _label_height, _label_lines
 from .latents import (decode, _DTYPES, encode, _encoding_dtype, _moments, _painting_key,
-                                _portion, psnr, _read_view, text_states, to_latents,
+                                _portion, psnr, _read_view, _refuse_offloaded, text_states, to_latents,
                                 _vae_in_precision, _View, _views_of, _warn_if_too_long)
 
 # %% ../nbs/06_shards.ipynb #99339b43
@@ -232,8 +232,9 @@ def _write_shard(file:Path, views:list, pipe, root, batch:int, # `_View`s of one
 def _base_name(pipe)->str: # 'tiny', 'owner/name', or the name of a folder
     "What a base is called; `fingerprint` tells what it is."
     source = str(pipe.config.get('_name_or_path') or 'unnamed')
-    known = {str(v): k for k, v in BASES.items()}
-    return known.get(source) or (Path(source).name if Path(source).is_dir() else source)
+    known, name = {str(v): k for k, v in BASES.items()}, Path(source).name
+    if source in known or not Path(source).exists(): return known.get(source, source)
+    return f'./{name}' if name in BASES else name # a folder ./sd15 is not the base sd15
 
 # %% ../nbs/06_shards.ipynb #53e71295
 def native_size(pipe:object)->int: # pixels a side
@@ -425,6 +426,7 @@ def _stays_finite(vae, dtype): # for black, grey, white and a coarse pattern
 
 # %% ../nbs/06_shards.ipynb #555f106b
 def _check(paintings, pipe, size): # before anything is computed
+    _refuse_offloaded(pipe, 'encoding')
     if not paintings:
         raise ValueError("no paintings to precompute: what does Paintings.from_folder(...).problems say?")
     if size % pipe.vae_scale_factor:

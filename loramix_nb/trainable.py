@@ -6,7 +6,7 @@
 __all__ = ['PRESETS', 'TrainConfig', 'target_modules', 'native_precision', 'lora_applied', 'estimate_memory']
 
 # %% ../nbs/12_trainable.ipynb #cebfccc6
-import hashlib, importlib, math, os, re, shutil, warnings
+import hashlib, importlib.util, math, os, re, shutil, warnings
 from collections.abc import Callable
 from contextlib import contextmanager, ExitStack, redirect_stdout
 from copy import deepcopy
@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from io import StringIO
 import torch, torch.nn.functional as F
 from .core import atomic_path, _check_number, generator
-from .latents import _token_counts
+from .latents import _refuse_offloaded, _token_counts
 from .lora import Factors, Lora
 from .architectures import layers
 
@@ -124,9 +124,9 @@ def _adamw(groups, cfg, device):
 
 def _import_optimizer(package): # only when it is chosen
     try: return importlib.import_module(package)
-    except ImportError as e:
-        raise ImportError(f"this optimizer needs {package}: "
-                          "pip install 'loramix-nb[sdxl8bit]'") from e
+    except ImportError as e: raise ImportError(_missing(package)) from e
+
+def _missing(package): return f"this optimizer needs {package}: pip install 'loramix-nb[sdxl8bit]'"
 
 # %% ../nbs/12_trainable.ipynb #74a4bf64
 def _adamw8bit(groups, cfg, device):
@@ -140,8 +140,15 @@ def _prodigy(groups, cfg, device):
         return _import_optimizer('prodigyopt').Prodigy(groups, cfg.lr, **settings)
 
 _OPTIMIZERS = {'adamw': _adamw, 'adamw8bit': _adamw8bit, 'prodigy': _prodigy}
+_PACKAGES = {'adamw8bit': 'bitsandbytes', 'prodigy': 'prodigyopt'}
 # bytes for every trained weight, beside the weight itself and its gradient
 _OPTIMIZER_BYTES = {'adamw': 8, 'adamw8bit': 2, 'prodigy': 16}
+
+# %% ../nbs/12_trainable.ipynb #82e4c393
+def _check_installed(cfg:TrainConfig):
+    "`ImportError` for an optimizer whose package is missing."
+    package = _PACKAGES.get(cfg.optimizer)
+    if package and not importlib.util.find_spec(package): raise ImportError(_missing(package))
 
 # %% ../nbs/12_trainable.ipynb #ebe9e3b4
 def _check_config(cfg:TrainConfig):
@@ -381,6 +388,7 @@ class _TrainableLora(dict):
 def _injected(pipe, cfg:TrainConfig): # yields `_TrainableLora`, float32
     "A pipeline with a fresh LoRA in it, which is removed afterwards."
     models = _trained_models(pipe, cfg)
+    _refuse_offloaded(pipe, 'a training')
     if any(getattr(m, 'peft_config', None) or getattr(m, 'mixer', None) for m in models.values()):
         raise ValueError("there is a LoRA in this pipeline already: "
                          "pipe.unload_lora_weights() or unmix(pipe) takes it out")
@@ -413,6 +421,9 @@ def _compute_dtype(pipe, cfg:TrainConfig)->torch.dtype:
     if dtype == torch.float32 != pipe.unet.dtype:
         raise ValueError(f"precision fp32 needs a base in float32, and this is in "
                          f"{pipe.unet.dtype}: load_base(…, dtype=torch.float32)")
+    if pipe.device.type == 'cpu' and dtype == torch.bfloat16 and pipe.unet.dtype == torch.float16:
+        raise ValueError("a CPU does not mix bf16 with a base in torch.float16: "
+                         "load_base(…, dtype=torch.float32)")
     return dtype
 
 # %% ../nbs/12_trainable.ipynb #3f5eba47
@@ -490,6 +501,7 @@ def _encode_ids(ids:dict, pipe)->dict: # 'text' [B,T,D], and for SDXL 'pooled' [
 def lora_applied(pipe:object, lora:Lora, strength:float=1.): # yields the pipeline
     "A pipeline with a LoRA applied: linear layers, convolutions and text encoders."
     modules, applied = layers(pipe), []
+    _refuse_offloaded(pipe, 'a LoRA')
     if strange := [k for k in lora if k not in modules]:
         raise ValueError(f"'{lora.name}' changes '{strange[0]}', which this base has not")
     try:

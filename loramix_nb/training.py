@@ -8,7 +8,7 @@ __all__ = ['Training', 'train_lora', 'Callback', 'preview', 'plot_losses', 'Loss
 # %% ../nbs/13_training.ipynb #f46d3082
 import importlib.util, json, math, os, time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from functools import cached_property, lru_cache
 from itertools import chain, count, islice
@@ -17,11 +17,11 @@ import numpy as np, torch
 from fastcore.basics import patch
 from .core import atomic_path, figure, _folder_lock, generator, progress, Run, write_json
 from .data import _refuse_few
-from .latents import to_latents
+from .latents import _decodes_on_cpu, _decoding_in_parts, to_latents
 from .shards import Shards
 from .lora import Lora
 from .formats import load_lora, save_lora
-from .trainable import (_check_config, _check_disk, _check_ranks, _check_words,
+from .trainable import (_check_config, _check_disk, _check_installed, _check_ranks, _check_words,
                                   _compute_dtype, _encode_ids, _epoch_indices, estimate_memory,
                                   _format_memory, _generator_for, _injected, _lr_factor,
                                   _NoiseSchedule, _OPTIMIZERS, _sample_timesteps, _token_ids,
@@ -460,6 +460,7 @@ def load_state_dict(self:Training, s:dict):
 def _check_before_training(shards, pipe, cfg, out)->TrainConfig: # with the number of steps
     "`ValueError` or `OSError` for what would go wrong later."
     _check_config(cfg)
+    _check_installed(cfg)
     shards.check(pipe)
     _compute_dtype(pipe, cfg)
     _check_ranks(pipe, cfg)
@@ -666,19 +667,32 @@ class Callback:
     def __call__(self, training:Training, run:Run): pass
     def close(self): pass
 
+# %% ../nbs/13_training.ipynb #a7272829
+def _preview_pass(pipe, prompts, seeds, kw)->list: # of as many of the first as fit
+    while True:
+        generators = [generator(s) for s in seeds]
+        in_parts = nullcontext() if _decodes_on_cpu(pipe.vae) else _decoding_in_parts(pipe.vae)
+        try:
+            with in_parts: return [*pipe(prompts, generator=generators, **kw).images]
+        except torch.OutOfMemoryError:
+            if len(prompts) == 1: raise
+        prompts, seeds = prompts[:len(prompts)//2], seeds[:len(prompts)//2]
+        torch.cuda.empty_cache()
+
 # %% ../nbs/13_training.ipynb #d1e68c1e
 def preview(pipe:object, # as it is, with whatever LoRA is applied
             prompts:list,
             seeds:list=None, # one for each prompt; default 0, 1, 2 …
             steps:int=20, guidance:float=4., # of the sampler
            )->list: # uint8 [H,W,3] each
-    "Paint prompts with a pipeline as it is, eight at a time."
-    seeds, out = list(range(len(prompts)) if seeds is None else seeds), []
+    "Paint prompts with a pipeline as it is: eight at a time, or as many as a GPU has room for."
+    seeds, out, n = list(range(len(prompts)) if seeds is None else seeds), [], 8
+    kw = dict(num_inference_steps=steps, guidance_scale=guidance, output_type='np')
     pipe.set_progress_bar_config(disable=True)
-    for i in range(0, len(prompts), 8):
-        generators = [generator(s) for s in seeds[i:i + 8]]
-        out += [*pipe(prompts[i:i + 8], generator=generators, num_inference_steps=steps,
-                      guidance_scale=guidance, output_type='np').images]
+    while len(out) < len(prompts):
+        at = slice(len(out), len(out) + n)
+        out += _preview_pass(pipe, prompts[at], seeds[at], kw)
+        n = min(n, len(out))
     pipe.set_progress_bar_config(disable=False)
     return [np.rint(p*255).astype(np.uint8) for p in out]
 

@@ -24,7 +24,7 @@ from .core import (asset, atomic_path, _check_number, figure, fingerprint, _pare
                              progress, read_jsonl, write_jsonl)
 from .pictures import crop_square, open_picture, _parse_name
 from .data import _check_picture, _picture_files, _read_captions
-from .latents import decode, encode, to_latents
+from .latents import decode, _device_of, encode, to_latents
 from .shards import native_size
 from .mixer import current_mixer, mix_into, unmix
 from .sampling import _paint_batch, Sweep
@@ -211,7 +211,7 @@ def load_controlnet(pipe:object, # the base that it is for
     if shape(net) != shape(pipe.unet):
         raise ValueError(f"ControlNet '{name}' is for latents and text of {shape(net)} channels, "
                          f"and this base has {shape(pipe.unet)}: take one that was trained with it")
-    return net.to(pipe.device).requires_grad_(False).eval()
+    return net.to(_device_of(pipe)).requires_grad_(False).eval()
 
 # %% ../nbs/21_transfer.ipynb #74665362
 @torch.no_grad()
@@ -224,7 +224,7 @@ def _image_states(pipe,             # with an IP-Adapter
     projections = pipe.unet.encoder_hid_proj.image_projection_layers
     pooled, states = [isinstance(p, ImageProjection) for p in projections], {}
     for p in set(pooled):
-        yes, no = pipe.encode_image([Image.fromarray(x) for x in pictures], pipe.device, 1, not p)
+        yes, no = pipe.encode_image([Image.fromarray(x) for x in pictures], _device_of(pipe), 1, not p)
         states[p] = torch.cat([no, yes] if guided else [yes])[:, None].to(pipe.unet.dtype)
     return [states[p] for p in pooled]
 
