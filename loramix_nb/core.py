@@ -386,8 +386,8 @@ def _base_source(name)->str: # a folder, a file, or an id on the Hugging Face hu
 
 # %% ../nbs/00_core.ipynb #88876cec
 def load_base(name:str='tiny', # a key of `BASES`, a folder, a .safetensors of A1111, or a hub id
-              device=None, # default: the fastest there is
-              dtype=None, # default: float16 on CUDA, float32 elsewhere
+              device:object=None, # default: the fastest there is
+              dtype:object=None, # default: float16 on CUDA, float32 elsewhere
               **kw # for `from_pretrained` or `from_single_file`, such as variant='fp16' or cache_dir
              )->'StableDiffusionPipeline': # or whichever pipeline its model_index.json names
     "Load a base, its weights frozen; `OSError` that names the offline ways if the hub is out of reach."
@@ -457,7 +457,7 @@ def _no_bars(): # loading takes seconds and two libraries draw a bar for it, int
 # %% ../nbs/00_core.ipynb #1f976ab7
 _PARTS = 'vae', 'text_encoder', 'text_encoder_2', 'unet'
 
-def fingerprint(pipe)->str: # 16 hex characters
+def fingerprint(pipe:object)->str: # 16 hex characters
     "Tells bases apart by the weights of their VAE, text encoders and UNet, in float32 as in float16."
     parts = [getattr(pipe, part, None) for part in _PARTS]
     weights = [p for m in parts if m for k, p in m.named_parameters() if '.lora_' not in k]
