@@ -568,7 +568,6 @@ def save_lora(lora:Lora,                  # what to write
 
 def _for_format(lora, format): # with alpha multiplied in, where the format has no place for it that most programs read
     usual, format = format is None, format or _usual_format(lora)
-    if format == 'ai-toolkit': format = 'native'
     if format not in _FORMATS: raise ValueError(f"unknown LoRA format '{format}'; there are {', '.join(_FORMATS)}")
     if format == 'native' or usual and _table_of(lora) not in ('', 'unet'):
         if all(isinstance(f, Factors) for f in lora.values()): lora = lora.map(_folded)

@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np, torch, torch.nn.functional as F
 from diffusers import DiffusionPipeline
 from .core import _check_number, _is_finite
+from .lora import Relative
 
 # %% ../nbs/18_mixer.ipynb #78348234
 class _MixedLayer:
@@ -157,7 +158,15 @@ def _find_layer(pipe, name): # 'unet.….to_q' -> module, or None
         except AttributeError: pass
 
 # %% ../nbs/18_mixer.ipynb #e5c8a54e
+def _check_kinds(name, lora): # of its changes: those that a layer can add to what it computes
+    for k, f in lora.items():
+        if isinstance(f, Relative): raise ValueError(f"LoRA '{name}', module '{k}': {f.needs}")
+        if len(f.shape) in (2, 4): continue
+        raise ValueError(f"LoRA '{name}' changes '{k}', a bias or a norm, which stays as it is in a mixer: "
+                         "bake(pipe, lora) adds it, or leave that layer out")
+
 def _check_fits(pipe, name, lora):
+    _check_kinds(name, lora)
     found = {k: _find_layer(pipe, k) for k in lora}
     if not found: raise ValueError(f"LoRA '{name}' is empty: it changes no module")
     if lost := [k for k, m in found.items() if m is None]:
