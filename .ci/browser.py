@@ -318,15 +318,15 @@ def survey(page, ref, runs):
 
 
 def doctor(page, ref):
-    "DoctorWidget: the report of a file; a second one is dropped and compared; a web page is told from a LoRA."
+    "DoctorWidget: the report of a file; a web page is told from a LoRA; two files are compared."
     w = Screen(page, "doctor")
     has = lambda text: page.frame_locator("section.lm-doctor iframe").get_by_text(text).first.wait_for(timeout=SLOW)
     has("a LoRA for the given base")
     take = w.box.locator("input[type=file]")
-    take.set_input_files(str(ref.files["expressionism"]))
-    has("They can be mixed.")
     take.set_input_files({"name": "page.safetensors", "mimeType": "", "buffer": b"<html>"})
     has("a web page, saved in place of the file")
+    take.set_input_files([str(ref.files[s]) for s in ("early_renaissance", "expressionism")])
+    has("They can be mixed.")
 
 
 def pool(page, ref):

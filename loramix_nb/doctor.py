@@ -408,7 +408,7 @@ def _readers(family, spelling, own, kinds): # names of programs
     return found
 
 _BOUND = {*_KINDS.values(), 'full difference', 'bias'} # kinds that no format turns into a LoRA
-_FORMATS = {'comfy': 'ComfyUI', 'diffusers': 'diffusers', 'kohya': 'kohya'} # format -> spelling
+_FORMATS = {'kohya': 'kohya', 'comfy': 'ComfyUI', 'diffusers': 'diffusers'} # format -> spelling
 
 def _command(file, family, readers, kinds): # (what makes it readable for most others, for whom)
     stay, gains = [k for k in kinds if k in _BOUND], {}
@@ -756,8 +756,8 @@ def _coverage_html(r):
 def _section(r): # of one file
     bad = ''.join(_tagged('p', p, 'bad') for p in r.problems)
     facts = [(k, v) for k, v in _facts(r) if k != 'by block' and (k != 'layers' or not r.coverage)]
-    plot = f'<h2>Where it is strong</h2><div class="plot full">{_svg(r.plot())}</div>' if r.norms else ''
-    command = _tagged('h2', f"For {', '.join(r.command_for)}") + _tagged('pre', r.command) if r.command else ''
+    plot = f'<div class="plot full">{_svg(r.plot())}</div>' if r.norms else ''
+    command = _tagged('h2', f"To read it in {', '.join(r.command_for)}") + _tagged('pre', r.command) if r.command else ''
     return (f"<section>{_tagged('h1', Path(r.file).name)}{_tagged('p', r.what, 'lead')}{bad}"
             f'{_facts_table(facts)}{command}{plot}{_coverage_html(r)}</section>')
 
@@ -768,7 +768,7 @@ def _comparison_html(c):
         f"{r['norm']:.3g}", f"{r['overlap']:.2f}", f"{r['cancelled']:.0%}"))) for b, r in rows]
     blocks = _details('block by block', _grid(('block', '‖mix‖', 'cosine', 'cancelled'), cells)) if cells else ''
     return (f"<section>{_tagged('h1', ' and '.join(c.names))}{_tagged('p', *verdict)}"
-            f"{_facts_table(_comparison_facts(c))}{_tagged('pre', c.advice)}{blocks}</section>")
+            f"{_facts_table(_comparison_facts(c))}{_tagged('pre' if c.can_mix else 'p', c.advice)}{blocks}</section>")
 
 # %% ../nbs/17_doctor.ipynb #5709b605
 @dataclass
@@ -782,8 +782,8 @@ class _Diagnosis:
         found = {'files': [r.to_dict() for r in self.reports]}
         return found | ({'comparison': asdict(self.comparison)} if self.comparison else {})
     def to_html(self):
-        body = ''.join(map(_section, self.reports))
-        if self.comparison: body += _comparison_html(self.comparison)
+        first = _comparison_html(self.comparison) if self.comparison else ''
+        body = first + ''.join(map(_section, self.reports))
         return _html_page(' · '.join(Path(r.file).name for r in self.reports), body, _STYLE)
 
     def write_html(self, path):
