@@ -38,7 +38,8 @@ def public(module):
             if is_patch(node): continue
             names = [node.name]
         elif isinstance(node, ast.Assign):
-            names = [n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+            stored = [n for t in node.targets for n in ast.walk(t) if isinstance(getattr(n, 'ctx', None), ast.Store)]
+            names = [n.id for n in stored if isinstance(n, ast.Name)]
         else: continue
         found.update({n: node for n in names if not n.startswith("_")})
     return found

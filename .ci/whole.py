@@ -25,7 +25,7 @@ def notebooks():
 def large(nbs):
     "Notebooks over 600 kB: they are slow to open and to review."
     sizes = {n: (NBS/n).stat().st_size for n in nbs}
-    return [f"{n} has {s/1e3:.0f} kB, and 600 is the limit" for n, s in sizes.items() if s > 600_000]
+    return [f"{n} has {s/1024:.0f} kB, and 600 is the limit" for n, s in sizes.items() if s > 600*1024]
 
 
 def machine_paths(nbs):
