@@ -7,9 +7,11 @@ __all__ = []
 
 # %% ../nbs/09_dialects.ipynb #a113139b
 import math, re
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 import torch
-from .lora import _add_factors, distance, Factors, Full, _in_shape, norm, Relative, _wide
+from .lora import _add_factors, _all_finite, distance, Factors, Full, _in_shape, norm, Relative, _wide
 from .families import _bare_layer, _FAMILIES, _family_of, _fill, _look_up, _module_name, _to_ldm
 
 # %% ../nbs/09_dialects.ipynb #61fa8402
@@ -173,7 +175,7 @@ def _check_parts(parts): # each is a finite block of numbers, and a factor is a 
         if factor and (not t.is_floating_point() or t.ndim < 2 or not t.numel()):
             why = ': ' + _ZERO if t.ndim > 1 and 0 in t.shape[:2] else ', which is no matrix of numbers'
             raise ValueError(f"its '{name}' is {list(t.shape)} of {str(t.dtype)[6:]}{why}")
-        if not torch.isfinite(_wide(t) if t.is_floating_point() else t).all():
+        if not _all_finite(t):
             raise ValueError(f"it contains NaN or infinity (in its '{name}'): the training diverged, or the file is "
                              "damaged: take an earlier checkpoint, or download it again")
 
@@ -416,22 +418,31 @@ def _grouped(changes): # layer -> {'': change, '.bias': change}
         out.setdefault(layer.removesuffix('.bias'), {})['.bias' if layer.endswith('.bias') else ''] = c
     return out
 
-def _own_layers(changes, family, xl): # the family's own name -> (a diffusers name, {'': change, '.bias': change})
+# %% ../nbs/09_dialects.ipynb #d09f01d1
+class _Layers(Mapping):
+    "The layers of a file, each made when it is asked for: fused ones are as large as the file."
+    def __init__(self, makers): self.makers = makers # how the file names a layer -> a function that makes it
+    def __getitem__(self, name): return self.makers[name]()
+    def __iter__(self): return iter(self.makers)
+    def __len__(self): return len(self.makers)
+
+def _own_layers(changes, family, xl): # the family's own name -> (a diffusers name, what makes that and its changes)
     fused, out = {}, {}
     for name, kinds in _grouped(changes).items():
         home = family and _home(family)
         found = _look_up(family, name.removeprefix(home)) if home and name.startswith(home) else None
-        if not found: out[name] = name, kinds; continue
+        if not found: out[name] = name, lambda name=name, kinds=kinds: (name, kinds); continue
         entry, numbers, i = found
         if entry.options & {'xl', 'sd'} and ('xl' in entry.options) != xl:
             entry = next(e for e in _FAMILIES[family] if e.ours == entry.ours and e is not entry)
         place = fused.setdefault((_fill(entry.theirs, numbers), entry), (name, {}))[1]
         for kind, c in kinds.items(): place.setdefault(kind, [None]*len(entry.ours))[max(i, 0)] = c
-    for (own, entry), (name, kinds) in fused.items():
-        swap = 'swap' in entry.options and _halves({k: c for k, (c, *_) in kinds.items()})
-        try: out[own] = name, {kind: _joined(cs, entry.shares, swap) for kind, cs in kinds.items()}
-        except ValueError as e: raise ValueError(f"module '{name}': {e}") from e
-    return out
+    return out | {own: (name, partial(_join_layer, name, entry, kinds)) for (own, entry), (name, kinds) in fused.items()}
+
+def _join_layer(name, entry, kinds): # kinds: '' and '.bias' -> the pieces
+    swap = 'swap' in entry.options and _halves({k: c for k, (c, *_) in kinds.items()})
+    try: return name, {kind: _joined(cs, entry.shares, swap) for kind, cs in kinds.items()}
+    except ValueError as e: raise ValueError(f"module '{name}': {e}") from e
 
 # %% ../nbs/09_dialects.ipynb #53d82228
 def _by_row(c): # a DoRA that gives each row its length: its rows know nothing of each other
@@ -466,7 +477,7 @@ def _text_stem(layer, family): # kohya's names for text encoders, which ComfyUI 
     if family == 'flux' and number == '2': number = '3'
     return f"lora_te{number}_{name.replace('.', '_')}"
 
-def _file_layers(changes, family, format, xl): # how the file names a layer -> (diffusers' name, {kind: change})
+def _file_layers(changes, family, format, xl)->Mapping: # the file's name of a layer -> (diffusers' name, {kind: change})
     if format == 'diffusers': return {k: (k, kinds) for k, kinds in _grouped(changes).items()}
     if format == 'peft':
         return {'base_model.model.' + k.partition('.')[2]: (k, kinds) for k, kinds in _grouped(changes).items()}
@@ -477,7 +488,7 @@ def _file_layers(changes, family, format, xl): # how the file names a layer -> (
         if name.startswith('text_encoder'): return _text_stem(name, family) if format != 'native' else name
         if own == name: return _kohya_stem(name, xl) if format == 'kohya' else name # which no table knows
         return prefix + own.removesuffix('.scale' if joint == '_' else ' ').replace('.', joint)
-    return {stem(own, name): (name, kinds) for own, (name, kinds) in _own_layers(changes, family, xl).items()}
+    return _Layers({stem(own, name): make for own, (name, make) in _own_layers(changes, family, xl).items()})
 
 # %% ../nbs/09_dialects.ipynb #0e600e58
 def _as_stored(change, layer): return change
@@ -510,14 +521,15 @@ def _write_changes(changes:dict,       # diffusers layer -> change
                   fit=_as_stored,     # (change, layer) -> the change in the numbers of the file
                  )->dict: # key -> Tensor
     "The tensors of a file. In the formats 'diffusers' and 'peft' each layer's alpha has to go into the metadata."
-    return _tensors_of(_file_layers(changes, family, format, xl), format, fit)
+    layers, out = _file_layers(changes, family, format, xl), {}
+    for stem in layers: out |= _tensors_of(stem, *layers[stem], format, fit)
+    return out
 
-def _tensors_of(layers, format, fit=_as_stored): # layers: as `_file_layers` gives them
+def _tensors_of(stem, layer, kinds, format, fit=_as_stored): # of one layer
     out = {}
-    for stem, (layer, kinds) in layers.items():
-        for kind, change in kinds.items():
-            if format == 'native' or isinstance(change, Full): change = _folded(change)
-            out |= _layer_tensors(stem, layer, kind, fit(change, layer + kind), format)
+    for kind, change in kinds.items():
+        if format == 'native' or isinstance(change, Full): change = _folded(change)
+        out |= _layer_tensors(stem, layer, kind, fit(change, layer + kind), format)
     return out
 
 def _layer_tensors(stem, layer, kind, change, format):

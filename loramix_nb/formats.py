@@ -8,6 +8,7 @@ __all__ = ['load_lora', 'base_family', 'save_lora', 'block_norms']
 # %% ../nbs/10_formats.ipynb #9d7f9df7
 import hashlib, json, math, re, zipfile
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 import torch
@@ -15,7 +16,7 @@ from fastcore.basics import patch
 from safetensors import safe_open, SafetensorError
 from torch import Tensor
 from .core import atomic_path, _sha256, write_json
-from .lora import _ENCODER, energy_kept, Factors, Full, Lora, norm, Relative, _singular_values, _wide
+from .lora import _all_finite, _ENCODER, energy_kept, Factors, Full, Lora, norm, Relative, _singular_values, _wide
 from .families import _bare_layer, _FAMILIES, _family_of, _look_up, _to_ldm, _unwrapped
 from .dialects import _file_layers, _folded, _FORMATS, _part_of, _read_changes, _tensors_of, _TWICE
 
@@ -315,7 +316,7 @@ def load_lora(path:str|Path,      # a LoRA file in any dialect, a peft folder, o
 
 # %% ../nbs/10_formats.ipynb #4bf5e664
 def _finite(tokens):
-    if odd := next((k for k, t in tokens.items() if t.is_floating_point() and not torch.isfinite(_wide(t)).all()),
+    if odd := next((k for k, t in tokens.items() if t.is_floating_point() and not _all_finite(t)),
                    None):
         raise ValueError(f"the embedding '{odd}' contains NaN or infinity")
     return tokens
@@ -393,7 +394,7 @@ def _loses(t, dtype): # more than rounding: what is too large for the dtype, or 
 
 def _fitted(f, dtype, layer): # both factors, in the file's dtype
     pair = f.up, f.down
-    if not (all(torch.isfinite(_wide(t)).all() for t in pair) and math.isfinite(f.scale)):
+    if not (all(map(_all_finite, pair)) and math.isfinite(f.scale)):
         raise ValueError(f"module '{layer}' contains NaN or infinity: there is nothing to save")
     if dtype is None: return tuple(t.contiguous() for t in pair)
     large = [float(_wide(t).abs().max()) for t in pair]
@@ -413,7 +414,7 @@ def _fitted_change(change, layer, dtype): # any change, in the file's dtype
 
 # %% ../nbs/10_formats.ipynb #e142cdca
 def _fitted_tensor(t, dtype, layer): # one that has no partner to share a power of two with
-    if not torch.isfinite(_wide(t)).all():
+    if not _all_finite(t):
         raise ValueError(f"module '{layer}' contains NaN or infinity: there is nothing to save")
     if dtype is not None and _loses(t, dtype):
         raise ValueError(f"module '{layer}' does not fit {str(dtype)[6:]}: its largest value is "
@@ -450,11 +451,33 @@ def _is_xl(lora): # whether SDXL's block numbers and encoders are meant; by its 
 
 def _file_tensors(lora:Lora, format:str='diffusers', dtype:torch.dtype|None=None)->dict: # key -> Tensor
     "The tensors of a LoRA file, under the names of its format."
-    return _tensors_for(lora, _layers_for(lora, format), format, dtype)
+    return dict(_FileTensors(lora, format, dtype))
 
-def _tensors_for(lora, layers, format, dtype):
-    out = _tensors_of(layers, format, lambda change, layer: _fitted_change(change, layer, dtype))
-    return out | {_word_key(k, lora.embeddings, format): t.contiguous() for k, t in lora.embeddings.items()}
+# %% ../nbs/10_formats.ipynb #a10c0006
+class _FileTensors(Mapping): # key -> Tensor
+    "The tensors of a file, made layer by layer when they are asked for: they need no room beside the LoRA."
+    def __init__(self, lora, format, dtype=None):
+        self.layers, self.format, self.made = _layers_for(lora, format), format, (None, {})
+        self.fit = lambda change, layer: _fitted_change(change, layer, dtype)
+        self.kept = {_word_key(k, lora.embeddings, format): t.contiguous() for k, t in lora.embeddings.items()}
+        self.shapes, self.homes, self.facts = dict(self.kept), {}, [] # facts: (name, rank, alpha, has a window)
+        for stem in self.layers:
+            for k, t in self._make(stem, self.facts).items():
+                self.shapes[k], self.homes[k] = t.to('meta'), stem
+                if t.numel() == 1: self.kept[k] = t # alphas, which are not stored beside their factors
+    def _make(self, stem, facts=None):
+        layer, kinds = self.layers[stem]
+        for c in kinds.values() if facts is not None else ():
+            if isinstance(c, Factors): facts.append((stem, c.rank, c.alpha, len(c.bare_shape) == 4))
+        return _tensors_of(stem, layer, kinds, self.format, self.fit)
+    def __getitem__(self, key):
+        if key in self.kept: return self.kept[key]
+        if self.made[0] != self.homes[key]: self.made = self.homes[key], self._make(self.homes[key])
+        return self.made[1][key]
+    def __iter__(self): return iter(self.shapes)
+    def __len__(self): return len(self.shapes)
+
+def _shapes(tensors): return getattr(tensors, 'shapes', tensors) # as they are, without their numbers
 
 # %% ../nbs/10_formats.ipynb #38309ac5
 _SPEC = {'sd1': ('sd_v1', 'stable-diffusion-v1/lora'), 'sd2': ('sd_v2', 'stable-diffusion-v2-512/lora'),
@@ -473,24 +496,23 @@ def _peft_metadata(lora): # one peft configuration a model: the commonest rank a
     return {'lora_adapter_metadata': json.dumps(out, sort_keys=True)}
 
 # %% ../nbs/10_formats.ipynb #083c0f5c
-def _one(fs, what): # of layers
-    values = {getattr(f, what) for f in fs}
+def _one(values): # of layers
+    values = set(values)
     return str(values.pop()) if len(values) == 1 else 'Dynamic'
 
-def _kohya_metadata(lora, layers=None): # kohya's words for the network; its arguments are those for convolutions
-    fs = [f for f in lora.values() if isinstance(f, Factors)]
-    if layers: fs = [c for _, kinds in layers.values() for c in kinds.values() if isinstance(c, Factors)]
-    if not fs: return {'ss_network_module': 'lycoris.kohya'}
-    windows, module = [f for f in fs if len(f.bare_shape) == 4], lora.metadata.get('ss_network_module', '')
+def _kohya_metadata(lora, facts=None): # kohya's words for the network; its arguments are those for convolutions
+    if facts is None:
+        facts = [(k, f.rank, f.alpha, len(f.bare_shape) == 4) for k, f in lora.items() if isinstance(f, Factors)]
+    if not facts: return {'ss_network_module': 'lycoris.kohya'}
+    windows, module = [f for f in facts if f[3]], lora.metadata.get('ss_network_module', '')
     out = {'ss_network_module': module if module.startswith('networks.lora_') else 'networks.lora',
-           'ss_network_dim': _one(fs, 'rank'), 'ss_network_alpha': _one(fs, 'alpha')}
-    args = {'conv_dim': _one(windows, 'rank'), 'conv_alpha': _one(windows, 'alpha')} if windows else None
+           'ss_network_dim': _one(f[1] for f in facts), 'ss_network_alpha': _one(f[2] for f in facts)}
+    args = {'conv_dim': _one(f[1] for f in windows), 'conv_alpha': _one(f[2] for f in windows)} if windows else None
     return out | ({'ss_network_args': json.dumps(args)} if args and 'ss_network_args' in lora.metadata else {})
 
-def _joined(lora, layers): # fused layers of a higher rank than any of their pieces
+def _grown(lora, facts): # fused layers of a higher rank than any of their pieces
     most = max((f.rank for f in lora.values() if isinstance(f, Factors)), default=0)
-    grown = {k: c.rank for k, (_, kinds) in layers.items() for c in kinds.values()
-             if isinstance(c, Factors) and c.rank > most}
+    grown = {k: rank for k, rank, *_ in facts if rank > most}
     return {'loramix.joined': json.dumps(grown)} if grown else {}
 
 # %% ../nbs/10_formats.ipynb #a1f0f016
@@ -511,12 +533,12 @@ def _spec_metadata(lora, format): # what user interfaces show: as the file has i
 # %% ../nbs/10_formats.ipynb #a1f0f017
 _STALE = re.compile(r'sshs_|modelspec\.hash_|ss_network_args$') # what a source's file said of its own bytes and network
 
-def _file_metadata(lora:Lora, format:str='diffusers', layers:dict=None)->dict: # str -> str; layers: as `_layers_for`
+def _file_metadata(lora:Lora, format:str='diffusers', facts:list=None)->dict: # str -> str
     "What a LoRA file says about itself."
     said = {k: v for k, v in lora.metadata.items() if not _STALE.match(k)}
-    network = {k: v for k, v in _kohya_metadata(lora, layers).items() if format == 'kohya' or k in lora.metadata}
+    network = {k: v for k, v in _kohya_metadata(lora, facts).items() if format == 'kohya' or k in lora.metadata}
     peft = _peft_metadata(lora) if format == 'diffusers' else {}
-    joined = _joined(lora, layers or {})
+    joined = _grown(lora, facts or [])
     return {**said, **_spec_metadata(lora, format), **network, **peft, **joined, 'format': 'pt'}
 
 # %% ../nbs/10_formats.ipynb #6b879a66
@@ -529,7 +551,9 @@ _DTYPES = {'float32': torch.float32, 'fp32': torch.float32, 'float16': torch.flo
 def _bytes(t): return t.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
 
 # %% ../nbs/10_formats.ipynb #37bf36cb
-def _file_order(tensors): return sorted(tensors, key=lambda k: (-tensors[k].element_size(), k))
+def _file_order(tensors):
+    shapes = _shapes(tensors)
+    return sorted(shapes, key=lambda k: (-shapes[k].element_size(), k))
 
 # %% ../nbs/10_formats.ipynb #d36c88e4
 def _write_safetensors(tensors:dict,  # key -> Tensor
@@ -537,10 +561,10 @@ def _write_safetensors(tensors:dict,  # key -> Tensor
                       path,          # the file, replaced when the new one is complete
                      )->Path:
     "A safetensors file, written atomically; the same input gives the same bytes."
-    order, at = _file_order(tensors), 0
+    order, shapes, at = _file_order(tensors), _shapes(tensors), 0
     header = {'__metadata__': dict(sorted(metadata.items()))}
     for k in order:
-        t = tensors[k]; at, start = at + t.numel() * t.element_size(), at
+        t = shapes[k]; at, start = at + t.numel() * t.element_size(), at
         header[k] = {'dtype': _ST[t.dtype], 'shape': list(t.shape), 'data_offsets': [start, at]}
     text = json.dumps(header, separators=(',', ':')).encode()
     text += b' ' * (-len(text) % 8)
@@ -562,10 +586,9 @@ def save_lora(lora:Lora,                  # what to write
         raise ValueError(f"unknown dtype '{dtype}'; there are {', '.join(_DTYPES)}")
     dtype = _DTYPES.get(dtype, dtype)
     if dtype is not None and not dtype.is_floating_point: raise ValueError(f"a LoRA cannot be saved as {dtype}")
-    layers = _layers_for(lora, format)
-    tensors = _tensors_for(lora, layers, format, dtype)
+    tensors = _FileTensors(lora, format, dtype)
     if format == 'peft': return _save_peft(lora, tensors, Path(path))
-    return _write_safetensors(tensors, _file_metadata(lora, format, layers) | _hashes(lora, tensors), path)
+    return _write_safetensors(tensors, _file_metadata(lora, format, tensors.facts) | _hashes(lora, tensors), path)
 
 def _for_format(lora, format): # with alpha multiplied in, where the format has no place for it that most programs read
     usual, format = format is None, format or _usual_format(lora)

@@ -68,6 +68,11 @@ def _down_matrix(f:Factors)->Tensor:
     "`down` as a wide matrix `[r, in·kh·kw]`."
     return _wide(f.down).flatten(1)
 
+def _all_finite(t): # of any kind of number; a mask would be as large as the tensor
+    if not t.numel(): return True
+    if t.is_floating_point() and t.element_size() == 1: t = t.float() # float8 has no order
+    return all(map(math.isfinite, map(float, t.aminmax())))
+
 # %% ../nbs/07_lora.ipynb #c8d82f74
 def _factor_matrices(f:Factors)->tuple[Tensor, Tensor]: # up [out, r], down [r, in·kh·kw]
     "Both factors as wide matrices of one dtype, whatever a file has them in."
