@@ -37,6 +37,27 @@ def _ranked_gpu(): # the first one without `LOCAL_RANK`
     if not rank: return torch.device('cuda')
     return torch.device('cuda', int(rank) % torch.cuda.device_count())
 
+# %% ../nbs/00_core.ipynb #5a1d0002
+def _processes(where=None): # accelerate's state on a device; None for a single process
+    if int(os.environ.get('WORLD_SIZE', 1)) < 2: return None
+    import torch
+    from accelerate import PartialState
+    return PartialState(cpu=torch.device(where or device()).type == 'cpu')
+
+def _wait_for_all():
+    if p := _processes(): p.wait_for_everyone()
+
+# %% ../nbs/00_core.ipynb #5a1d0003
+def _my_share(items:list)->list: # of this process
+    _wait_for_all() # until all have listed the items
+    p = _processes()
+    return items[p.process_index::p.num_processes] if p else items
+
+def _gathered(items:list)->list: # those of all processes
+    if not _processes(): return items
+    from accelerate.utils import gather_object
+    return gather_object(items)
+
 # %% ../nbs/00_core.ipynb #4abac9c5
 def generator(seed:int=0, # any integer
              )->'torch.Generator': # on the CPU

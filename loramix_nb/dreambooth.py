@@ -9,7 +9,8 @@ __all__ = ['rare_tokens', 'class_pictures', 'subject_paintings']
 from dataclasses import replace
 from pathlib import Path
 from PIL import Image
-from .core import atomic_path, fingerprint, progress, read_json, write_json
+from .core import (atomic_path, fingerprint, _my_share, progress, read_json, _wait_for_all,
+                             write_json)
 from .data import Paintings
 from .training import preview
 
@@ -38,7 +39,7 @@ def class_pictures(pipe:object, # the base, before training
     "Pictures of a class as the base paints them before training."
     folder, settings = Path(folder), {'steps': steps, 'guidance': guidance}
     _check_class_folder(folder, {'base': fingerprint(pipe), 'prompts': list(prompts), **settings})
-    missing = [i for i in range(n) if not (folder/f'{i:06d}.png').exists()]
+    missing = _my_share([i for i in range(n) if not (folder/f'{i:06d}.png').exists()])
     for start in progress(range(0, len(missing), batch), 'painting the class'):
         numbers = missing[start:start + batch]
         captions = [prompts[i % len(prompts)] for i in numbers]
@@ -46,6 +47,7 @@ def class_pictures(pipe:object, # the base, before training
         for i, text, picture in zip(numbers, captions, pictures):
             (folder/f'{i:06d}.txt').write_text(text, 'utf-8')
             with atomic_path(folder/f'{i:06d}.png') as p: Image.fromarray(picture).save(p)
+    _wait_for_all()
     return folder
 
 # %% ../nbs/14_dreambooth.ipynb #442c555d

@@ -7,7 +7,7 @@ __all__ = ['SCHEDULERS', 'each', 'StopSampling', 'generate', 'compel_states', 's
            'perceptual_distance', 'morph']
 
 # %% ../nbs/20_sampling.ipynb #8387d56a
-import hashlib, inspect, json, os, re, warnings
+import hashlib, inspect, json, re, warnings
 from collections.abc import Callable
 from contextlib import contextmanager, ExitStack, nullcontext
 from difflib import get_close_matches
@@ -19,7 +19,8 @@ from PIL import Image, PngImagePlugin
 from diffusers.models.autoencoders.vae import DecoderOutput
 from filelock import FileLock
 from .core import (atomic_path, _check_number, _damage_as_value_error, fingerprint, generator,
-                             load_base, _path_inside, progress, read_jsonl, write_jsonl)
+                             load_base, _my_share, _path_inside, progress, read_jsonl,
+                             _wait_for_all, write_jsonl)
 from .latents import (_decodes_on_cpu, _decoding_in_parts, _device_of, _shrink,
                                 _vae_in_precision)
 from .lora import Lora
@@ -539,7 +540,7 @@ def sweep(pipe:'DiffusionPipeline|dict', # any with a UNet; or name -> pipeline 
         rows = _rows(pipe, loras, axes, reader, kw)
         _writable(out) # before an hour of painting
         if not reader: _warn_of_truncation(pipe, [r['prompt'] for r in rows.values()])
-        todo = _my_jobs([r for f, r in rows.items() if not (out/f).exists()])
+        todo = _my_share([r for f, r in rows.items() if not (out/f).exists()])
         _paint_missing(pipe, loras, out, todo, batch, reader=reader, callback=callback, **kw)
     finally: unmix(pipe)
     _wait_for_all()
@@ -685,20 +686,6 @@ def _writable(out):
         with TemporaryFile(dir=out/'pictures'): pass
     except OSError as e:
         raise OSError(f"cannot write into '{out}' ({e.strerror}): give the sweep another folder") from e
-
-# %% ../nbs/20_sampling.ipynb #eccc8a48
-def _processes(): # of accelerate; None if there is only one
-    if int(os.environ.get('WORLD_SIZE', 1)) < 2: return None
-    from accelerate import PartialState
-    return PartialState(cpu=not torch.cuda.is_available())
-
-def _wait_for_all():
-    if p := _processes(): p.wait_for_everyone()
-
-def _my_jobs(todo): # of this process
-    _wait_for_all() # until all have listed the missing pictures
-    p = _processes()
-    return todo[p.process_index::p.num_processes] if p else todo
 
 # %% ../nbs/20_sampling.ipynb #7d2a6cb5
 def remake(pipe:'DiffusionPipeline', # the base of the sweep

@@ -16,7 +16,7 @@ import numpy as np, torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from .core import atomic_path, device, progress, read_jsonl, write_json, write_jsonl
+from .core import atomic_path, device, _gathered, _my_share, progress, read_jsonl, write_json, write_jsonl
 from .classifier import _classifier_layer, Judge
 
 # %% ../nbs/23_scoring.ipynb #fb252fea
@@ -141,12 +141,15 @@ def score(sweep:object, # a sweep, or its folder
     def classify(part):
         x = _read_batch([f"{folder}/{r['file']}" for r in part])
         return x, *judge(x, batch, predictor)
-    batches = progress([rows[i:i+batch] for i in range(0, len(rows), batch)], 'judging')
+    mine = _my_share(rows)
+    batches = progress([mine[i:i+batch] for i in range(0, len(mine), batch)], 'judging')
     for part, (x, logits, probs) in _split_over_threads(classify, batches):
         for r, l, p in zip(part, logits.tolist(), probs.tolist()): r[key] = _answer(judge, l, p)
         if ood:
             for r, d in zip(part, ood.distance(judge, x).tolist()):
                 r[key] |= dict(distance=d, unlike=d > ood.limit)
+    answers = dict(_gathered([(r['file'], r[key]) for r in mine]))
+    for r in rows: r[key] = answers[r['file']]
     sweep.save() if hasattr(sweep, 'rows') else write_jsonl(folder/'sweep.jsonl', rows)
     name = 'results.json' if key == 'judge' else f'results.{key}.json'
     _write_results(rows, judge, folder/name, key)

@@ -6,7 +6,7 @@
 __all__ = ['Training', 'train_lora', 'Callback', 'preview', 'plot_losses', 'LossPlot', 'Tracker']
 
 # %% ../nbs/13_training.ipynb #f46d3082
-import importlib.util, json, math, os, time
+import importlib.util, json, math, time
 from collections import Counter
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
@@ -15,7 +15,8 @@ from itertools import chain, count, islice
 from pathlib import Path
 import numpy as np, torch
 from fastcore.basics import patch
-from .core import atomic_path, figure, _folder_lock, generator, progress, Run, write_json
+from .core import (atomic_path, figure, _folder_lock, generator, _processes, progress, Run,
+                             write_json)
 from .data import _refuse_few
 from .latents import _decodes_on_cpu, _decoding_in_parts, to_latents
 from .shards import Shards
@@ -156,10 +157,8 @@ def _read_split(shards:Shards, split:str='train', style=None)->dict:
 # %% ../nbs/13_training.ipynb #1e2b3a56
 def _world_and_rank(device)->tuple: # how many, and which of them this is
     "The processes that `accelerate launch`, `torchrun` or `notebook_launcher` started."
-    if int(os.environ.get('WORLD_SIZE', 1)) < 2: return 1, 0
-    from accelerate import PartialState
-    state = PartialState(cpu=torch.device(device).type == 'cpu')
-    return state.num_processes, state.process_index
+    state = _processes(device)
+    return (state.num_processes, state.process_index) if state else (1, 0)
 
 # %% ../nbs/13_training.ipynb #5f5dc43f
 def _all_reduce_mean(tensors:list): # of the same shapes in every process

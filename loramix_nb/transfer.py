@@ -20,8 +20,8 @@ from urllib.request import Request, urlopen
 import hashlib, json, math, warnings
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 import numpy as np, torch
-from .core import (asset, atomic_path, _check_number, figure, fingerprint, _pareto_front,
-                             progress, read_jsonl, write_jsonl)
+from .core import (asset, atomic_path, _check_number, figure, fingerprint, _my_share,
+                             _pareto_front, progress, read_jsonl, _wait_for_all, write_jsonl)
 from .pictures import crop_square, open_picture, _parse_name
 from .data import _check_picture, _picture_files, _read_captions
 from .latents import decode, _device_of, encode, to_latents
@@ -454,14 +454,16 @@ def _paint_rows(pipe,
     "Paint the missing pictures in passes of equal settings; each pass is saved before the next."
     done = [r for r in rows if _row_in(Path(out)/r['file']) == r]
     on_saved(done)
-    with progress(None, 'restyling', len(rows) - len(done)) as bar:
-        for part in _group_rows([r for r in rows if r not in done], batch):
+    mine = _my_share(_group_rows([r for r in rows if r not in done], batch))
+    with progress(None, 'restyling', sum(map(len, mine))) as bar:
+        for part in mine:
             jobs = [{**r, 'weights': _weight_row(pipe, r['weights'])} for r in part]
             how = RestyleSettings(**{k: part[0][k] for k in asdict(RestyleSettings())})
             photos = [open_photo(r['photo']) for r in part]
             pictures = _restyle(pipe, photos, jobs, how, control, part[0]['large'], batch, callback)
             for r, p in zip(part, pictures): _save_with_row(Path(out)/r['file'], p, r)
             on_saved(part); bar.update(len(part))
+    _wait_for_all()
 
 # %% ../nbs/21_transfer.ipynb #b995c39c
 def _group_rows(rows, batch): # rows of equal settings and size, a batch at a time
