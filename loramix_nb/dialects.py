@@ -167,12 +167,16 @@ def _factors_from(parts:dict,        # 'up', 'down', 'mid', 'alpha', 'hada_…',
 # %% ../nbs/09_dialects.ipynb #9e59c41b
 _PRODUCT = ('up', 'down', 'mid')
 _ZERO = "a layer of rank 0, which changes nothing: pass strict=False to leave it out"
+_DIMS = {'diff': (1, 2, 3, 4, 5), 'diff_b': (1,), 'bias': (1,), 'oft': (3, 4), 'ia3': (1,), 'magnitude': (1, 2, 4),
+         'dora_scale': (1, 2, 4), 'lokr_w1': (2,), **{f'hada_w{i}_{s}': (2,) for i in '12' for s in 'ab'}}
 
 def _check_parts(parts): # each is a finite block of numbers, and a factor is a matrix
     for name, t in parts.items():
-        if name == 'alpha' and t.numel() != 1: raise ValueError(f"its alpha is {list(t.shape)}, not a number")
+        if name in ('alpha', 'on_input') and t.numel() != 1:
+            raise ValueError(f"its {name} is {list(t.shape)}, not a number")
         factor = name in _PRODUCT or name[:4] in ('hada', 'lokr')
-        if factor and (not t.is_floating_point() or t.ndim < 2 or not t.numel()):
+        dims = t.ndim in _DIMS.get(name, range(2 if factor else 0, 6))
+        if name not in ('alpha', 'on_input') and not (t.is_floating_point() and dims and t.numel()):
             why = ': ' + _ZERO if t.ndim > 1 and 0 in t.shape[:2] else ', which is no matrix of numbers'
             raise ValueError(f"its '{name}' is {list(t.shape)} of {str(t.dtype)[6:]}{why}")
         if not _all_finite(t):
@@ -182,7 +186,11 @@ def _check_parts(parts): # each is a finite block of numbers, and a factor is a 
 def _relative(parts): # the kind of a change that needs the base, or ''
     if {'magnitude', 'dora_scale'} & set(parts): return 'dora'
     if 'oft' in parts: return 'boft' if parts['oft'].ndim == 4 else 'oft'
-    return 'ia3' if {'ia3', 'ia3_l'} & set(parts) else 'glora' if 'a1' in parts else ''
+    if {'ia3', 'ia3_l'} & set(parts): return 'ia3'
+    if glora := {'a1', 'a2', 'b1', 'b2'} & set(parts):
+        if len(glora) == 4: return 'glora'
+        raise ValueError(f"a GLoRA has a1, a2, b1 and b2, and it has only {', '.join(sorted(glora))}")
+    return ''
 
 # %% ../nbs/09_dialects.ipynb #4a2d1418
 def _changes_from(parts:dict,       # part -> Tensor, of one layer
@@ -196,6 +204,7 @@ def _changes_from(parts:dict,       # part -> Tensor, of one layer
     has = set(product) - {'alpha'} and kind in ('', 'dora')
     change = _factors_from(product, scale) if has else None
     if 'diff' in parts: change = _with_whole(change, Full(parts['diff']))
+    if kind == 'dora' and not change: raise ValueError(f"'down' is missing beside {', '.join(sorted(parts))}")
     if kind: change = Relative(kind, parts, change)
     if isinstance(change, Factors) and not math.isfinite(change.scale):
         raise ValueError("it contains NaN or infinity: the training diverged, or the file is damaged")
@@ -300,7 +309,7 @@ def _idle(c): # a piece that was not trained: only XLabs' and joined files have 
 def _halves(kinds): # whether a layer has two rows for a column, that is, a shift and a scale
     change = kinds.get(''); inner = change.change if isinstance(change, Relative) else change
     shape = inner.shape if inner else None # the base tells
-    return shape is None or shape[0] == 2 * shape[1]
+    return shape is None or len(shape) > 1 and shape[0] == 2 * shape[1]
 
 def _pieces(change, shares, layers, swap):
     if isinstance(change, Relative):
@@ -467,7 +476,6 @@ def _joined(cs, shares, swap):
 def _kohya_stem(layer, xl): # for UNets, and for what is in no table; xl: with SDXL's encoders and block numbers
     model, _, name = layer.partition('.')
     home = 'te1' if xl and model == 'text_encoder' else re.sub('text_encoder_?', 'te', model)
-    if re.match(r'(single_)?transformer_blocks\.', name): home = 'unet' # as trainers of transformer bases have it
     if xl and model == 'unet': name = _to_ldm(name)
     return f"lora_{home}_{name.replace('.', '_')}"
 

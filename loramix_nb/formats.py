@@ -432,13 +432,13 @@ def _word_key(token, tokens, format): # A1111 and ComfyUI want an encoder's name
 _NATIVE = 'flux2', 'lumina2', 'wan', 'anima', 'krea2', 'qwen', 'hidream' # whose own names diffusers reads, too
 
 def _usual_format(lora): # what most programs read
-    family = _table_of(lora)
-    if not all(isinstance(f, Factors) for f in lora.values()): return 'kohya' if family in ('', 'unet') else 'comfy'
-    return 'native' if family in _NATIVE else 'diffusers'
+    other = any(k.startswith('transformer.') for k in lora)
+    if not all(isinstance(f, Factors) for f in lora.values()): return 'comfy' if other else 'kohya'
+    return 'native' if _table_of(lora) in _NATIVE else 'diffusers'
 
 def _layers_for(lora, format): # the file's name of each layer -> (diffusers' name, {'': change, '.bias': change})
     family = _table_of(lora)
-    if format in ('comfy', 'kohya', 'native') and not family and any(k.startswith('transformer.') for k in lora):
+    if format == 'native' and not family and any(k.startswith('transformer.') for k in lora):
         raise ValueError(f"'{lora.name}' has layers whose names several families of bases share, or none has, such as "
                          f"'{next(k for k in lora if k.startswith('transformer.'))}': save it with format='diffusers'")
     return _file_layers(dict(lora), family, format, _is_xl(lora))
