@@ -23,11 +23,10 @@ from .formats import (_named, _open_tensors, _peft_configs, _peft_scale, _stem, 
 from .architectures import layers, _PUBLISHED, _published
 from .merging import Interference, interference
 
-# %% ../nbs/17_doctor.ipynb #6ef8f91e
-_AGAIN = 'download it again from the page that offers the file'
-
+# %% ../nbs/17_doctor.ipynb #2d8b6159
 def _count(n, what): return f"{n:,} {what}{'' if n == 1 else 's'}" # '1 layer', '1,200 layers'
 
+_AGAIN = 'download it again from the page that offers the file'
 _PAGE, _UNPACK = f'a web page, saved in place of the file: {_AGAIN}', 'archive: unpack it'
 _STARTS = { # how a file begins -> what it is, and the way out
     b'version https://git-lfs': "a Git LFS pointer to the file: run `git lfs pull` in its repository",
@@ -111,11 +110,10 @@ def _header(path): # key -> shape, from the header of a safetensors file; None f
     with path.open('rb') as f:
         size = int.from_bytes(f.read(8), 'little')
         if not 2 <= size <= min(path.stat().st_size - 8, 2**26): return None
-        try: found = json.loads(f.read(size))
-        except (ValueError, RecursionError): return None
-    if not isinstance(found, dict): return None
-    rows = {k: v.get('shape') for k, v in found.items() if isinstance(v, dict)}
-    return {k: tuple(s) for k, s in rows.items() if isinstance(s, list)}
+        try: rows = json.loads(f.read(size)).items()
+        except (ValueError, RecursionError, AttributeError): return None # the last for a list
+    shapes = {k: v.get('shape') for k, v in rows if isinstance(v, dict)}
+    return {k: tuple(s) for k, s in shapes.items() if isinstance(s, list)}
 
 def _is_part(key, keys): # whether a tensor is a part of some layer's change
     layer, part = _part_of(str(key))
@@ -124,13 +122,15 @@ def _is_part(key, keys): # whether a tensor is a part of some layer's change
 
 # %% ../nbs/17_doctor.ipynb #06c39b72
 def _cut_short(path): # how much of a safetensors file is there, if not all
-    size, head = path.stat().st_size, path.open('rb').read(9)
-    length = int.from_bytes(head[:8], 'little')
-    if head[8:] != b'{' or length > 2**28: return ''
-    if length > size - 8: return f"cut short in its list of tensors, after {size:,} bytes: {_AGAIN}"
-    try: rows = json.loads(path.open('rb').read(8 + length)[8:])
+    size = path.stat().st_size
+    with path.open('rb') as f:
+        length = int.from_bytes(f.read(8), 'little')
+        listing = f.read(min(length, 2**28))
+    if listing[:1] != b'{': return ''
+    if length > len(listing): return f"cut short in its list of tensors, after {size:,} bytes: {_AGAIN}"
+    try: rows = json.loads(listing).values()
     except (ValueError, RecursionError): return ''
-    spans = [r.get('data_offsets') for r in rows.values() if isinstance(r, dict)]
+    spans = [r.get('data_offsets') for r in rows if isinstance(r, dict)]
     ends = (s[1] for s in spans if isinstance(s, list) and len(s) == 2 and isinstance(s[1], int))
     whole = 8 + length + max(ends, default=0)
     return f"cut short: {size:,} of {whole:,} bytes are there: {_AGAIN}" if size < whole else ''
@@ -155,7 +155,7 @@ class _Layer:
     name:str
     pieces:dict        # diffusers layer -> shape of its change, () where the parts do not show it
     kind:str           # 'LoRA', 'LoHa', 'DoRA' …
-    own:bool=False     # whether the name is that of the base's own code
+    own:bool=False     # whether it has the base's own name; None if diffusers has the same
     rank:int|None=None
     alpha:float|None=None
     norm:float|None=None # of what does not depend on the base
@@ -168,7 +168,8 @@ def _kind_of(parts): # part -> Tensor, of one layer
     if kind := _relative(parts): return _KINDS[kind]
     if 'hada_w1_a' in parts: return 'LoHa'
     if any(p.startswith('lokr') for p in parts): return 'LoKr'
-    if 'mid' in parts or len(_bare(getattr(parts.get('down'), 'shape', ()))) > 2: return 'LoCon'
+    if 'mid' in parts: return 'LoCon, Tucker'
+    if len(_bare(getattr(parts.get('down'), 'shape', ()))) > 2: return 'LoCon'
     if {'up', 'down'} & set(parts): return 'LoRA'
     return 'full difference' if 'diff' in parts else 'bias'
 
@@ -203,9 +204,9 @@ def _pieces_of(names, entry, own, shape): # diffusers layer -> shape, of a share
 
 def _read_layer(name, parts, family, scale_of): # parts: part -> Tensor
     names, entry, own = _targets(family, name)
-    different = own and (entry.theirs,) != entry.ours # some families' own names are diffusers'
+    same = entry is not None and (entry.theirs,) == entry.ours
     pieces = _pieces_of(names, entry, own, _shape_of_parts(parts))
-    layer = _Layer(name, pieces, _kind_of(parts), different)
+    layer = _Layer(name, pieces, _kind_of(parts), None if same else own)
     try:
         _check_parts(parts)
         if layer.kind not in _NO_RANK: _set_rank(layer, parts, family, scale_of)
@@ -255,7 +256,7 @@ def _scale_reader(metadata): # (layer, rank) -> scale, as peft's configuration h
 
 def _read_layers(tensors, metadata): # (layers, family, other keys, problems, dialect if numbered)
     try: (tensors, numbered), odd = _unpacked(tensors), []
-    except ValueError as e: numbered, odd = '', [str(e)]
+    except (ValueError, *_DAMAGE) as e: numbered, odd = '', [str(e)]
     keys, unknown, problems = _sort_parts(tensors)
     parts = {l: {p: tensors[k] for p, k in have.items()} for l, have in keys.items()}
     family = _family_of({l: _shape_of_parts(p) for l, p in parts.items()})
@@ -290,7 +291,7 @@ def _spelling(layers, numbered): # of most layers of the image model, or of all 
     return of.most_common(1)[0][0]
 
 def _mostly_own(layers): # whether the layers of the image model have the base's own names
-    image = [l.own for l in layers if _bare_layer(l.name)]
+    image = [l.own for l in layers if _bare_layer(l.name) and l.own is not None]
     return sum(image) * 2 > len(image)
 
 def _dialect(layers, spelling): # in words
@@ -380,32 +381,33 @@ _READERS = { # (spelling, whether layers have the base's own names) -> program: 
                         'ai-toolkit': 'flux2 wan krea2 anima'},
     ('ComfyUI', False): dict.fromkeys(('ComfyUI', 'diffusers', 'ai-toolkit'), 'z_image qwen hidream'),
     ('kohya', True): {'ComfyUI': '*', 'diffusers': 'flux flux2 wan sdxl', 'A1111': 'sdxl', 'Forge': 'sdxl',
-                      'kohya sd-scripts': 'flux sd3 lumina2 anima sdxl', 'musubi-tuner': 'flux2 z_image wan'},
+                      'kohya sd-scripts': 'flux sd3 lumina2 anima sdxl', 'musubi-tuner': 'flux2 z_image wan',
+                      'LyCORIS': '*'},
     ('kohya', False): {'ComfyUI': 'qwen sd1 sd2 sdxl', 'diffusers': 'qwen sd1 sd2 sdxl', 'A1111': 'sd1 sd2',
-                       'Forge': 'sd1 sd2', 'kohya sd-scripts': 'sd1 sd2', 'musubi-tuner': 'qwen'},
-    ("kohya's OFT", True): {'kohya sd-scripts': 'sdxl'},
+                       'Forge': 'sd1 sd2', 'kohya sd-scripts': 'sd1 sd2', 'musubi-tuner': 'qwen', 'LyCORIS': '*'},
     ('LyCORIS', False): {'ComfyUI': '*', 'SimpleTuner': '*', 'diffusers': 'flux2', 'ai-toolkit': 'flux'},
-    ('OneTrainer', False): {'OneTrainer': '*', 'ComfyUI': 'flux sd3'},
+    ("kohya's OFT", True): {'kohya sd-scripts': 'sdxl'}, ('OneTrainer', False): {'OneTrainer': '*', 'ComfyUI': 'flux sd3'},
     ('peft', True): {'peft': '*', 'diffusers': 'krea2'}, ('peft', False): {'peft': '*', 'ComfyUI': 'sd3'},
     ('diffusers', False): {'diffusers': '*', 'ComfyUI': 'flux sd3 z_image qwen hidream krea2 auraflow',
                            'ai-toolkit': 'flux'},
     ('bare', False): {'DiffSynth': 'flux qwen', 'ComfyUI': 'flux qwen', 'diffusers': 'qwen'},
     ('old diffusers', False): {'diffusers': '*', 'ComfyUI': '*'},
     ('XLabs', False): {'XLabs': '*', 'diffusers': '*'}, ('cloneofsimo', False): {"cloneofsimo's lora": '*'}}
-_ODD_READERS = { # kind -> programs that read it, if they read the spelling
-    'LoHa': 'ComfyUI A1111 Forge SimpleTuner', 'LoKr': 'ComfyUI A1111 Forge SimpleTuner ai-toolkit',
-    'BOFT': 'ComfyUI', 'DoRA': 'ComfyUI diffusers peft', 'GLoRA': 'ComfyUI A1111 Forge', 'bias': 'ComfyUI',
-    'full difference': 'ComfyUI A1111 Forge', '(IA)³': 'A1111 Forge peft', 'OFT': 'kohya A1111 Forge'}
+_LIKE_LOHA = 'ComfyUI A1111 Forge LyCORIS SimpleTuner'
+_ODD_READERS = { # kind, or that and a spelling -> programs that read it, if they read the spelling
+    'LoHa': _LIKE_LOHA, 'LoKr': f'{_LIKE_LOHA} ai-toolkit', 'GLoRA': _LIKE_LOHA, 'full difference': _LIKE_LOHA,
+    'LoCon, Tucker': _LIKE_LOHA, '(IA)³': 'A1111 Forge LyCORIS', 'bias': 'ComfyUI LyCORIS', 'OFT': 'LyCORIS',
+    'BOFT': 'ComfyUI LyCORIS', 'DoRA': 'ComfyUI LyCORIS', ('DoRA', 'diffusers'): 'diffusers',
+    ('LoKr', 'LyCORIS'): f'{_LIKE_LOHA} ai-toolkit diffusers', ('OFT', "kohya's OFT"): 'kohya'}
 
 # %% ../nbs/17_doctor.ipynb #59450bd3
 def _readers(family, spelling, own, kinds): # names of programs
     table = _READERS.get((spelling, own and spelling not in _OWN_NAMES), {})
     found = [p for p, families in table.items() if families == '*' or family in families.split()]
     for kind in kinds:
-        allowed = _ODD_READERS.get(kind)
-        if kind == 'LoKr' and family == 'flux2': allowed += ' diffusers'
+        allowed = _ODD_READERS.get((kind, spelling), _ODD_READERS.get(kind))
         if allowed: found = [p for p in found if p.partition(' ')[0] in allowed.split()]
-    return found
+    return [p for p in found if p != 'LyCORIS' or set(kinds) & set(_ODD_READERS)] # it reads LoRAs, too
 
 _BOUND = {*_KINDS.values(), 'full difference', 'bias'} # kinds that no format turns into a LoRA
 _FORMATS = {'kohya': 'kohya', 'comfy': 'ComfyUI', 'diffusers': 'diffusers'} # format -> spelling
@@ -643,11 +645,9 @@ def _hindrance(loras, reports): # (why two LoRAs cannot be mixed, the way out), 
     if not odd: return '', ''
     return f"their layers differ in shape, as '{odd}': {a[odd].shape} and {b[odd].shape}", _AGAIN_ON
 
-# %% ../nbs/17_doctor.ipynb #e241ae2b
-_MOST = 128 # rank up to which principal angles are computed
-
+# %% ../nbs/17_doctor.ipynb #5aff46b9
 def _overlap(a, b): # mean squared cosine of the principal angles over all shared layers
-    def known(f): return isinstance(f, Factors) and f.rank <= _MOST and norm(f) > 0
+    def known(f): return isinstance(f, Factors) and f.rank <= 128 and norm(f) > 0 # more take minutes
     rows = []
     for k in (k for k in a if k in b and known(a[k]) and known(b[k])):
         r, n = max(a[k].rank, b[k].rank), (a[k].shape[0], math.prod(a[k].shape[1:]))
@@ -712,7 +712,7 @@ def plot(self:LoraReport): # a matplotlib Figure
     ax = fig.subplots()
     for i, b in enumerate(blocks): stacks.setdefault(re.sub(r'\.\d+$', '', b), []).append(i)
     for j, (stack, at) in enumerate(stacks.items()):
-        ax.bar(at, [self.norms[blocks[i]] for i in at], color=f'C{j % 10}', label=stack.partition('.')[2] or stack)
+        ax.bar(at, [self.norms[blocks[i]] for i in at], color=f'C{j % 10}', label=stack.partition('.')[2][:40] or stack)
     ticks = range(0, len(blocks), 1 + len(blocks) // 24)
     ax.set_xticks(ticks, [re.search(r'\d*$', blocks[i])[0] for i in ticks])
     ax.set(xlabel='block', ylabel='‖ΔW‖', title='strength by block')
