@@ -296,13 +296,17 @@ def _latents(collection:str,          # from `loramix data`
             size:int=None,           # pixels a side; default: that of the base
             buckets:bool=False,      # aspect-ratio buckets instead of a centre crop
             batch:int=16,            # pictures at a time
+            rank:int=None,           # the number of this machine, where several share the work
+            world:int=None,          # how many machines share it
            )->dict:
     "Compute latents and text states, into shards."
     from loramix_nb.core import load_base
     from loramix_nb.shards import precompute
     _check_out_folder(out)
     paintings = _paintings(collection) # before loading the base, which takes longer
-    made = precompute(paintings, load_base(base), out, buckets=buckets, batch=batch, **_given(size=size))
+    made = precompute(paintings, load_base(base), out, buckets=buckets, batch=batch,
+                      **_given(size=size, rank=rank, world=world))
+    if made is None: return {'folder': out, 'others': 'have not finished; run this again if one of them has failed'}
     return {'folder': out, 'counts': made.index['counts']}
 
 # %% ../nbs/36_cli.ipynb #b06b7fdc

@@ -345,6 +345,7 @@ def precompute(paintings:list, # `Paintings`
     rank = int(os.environ.get('RANK', 0)) if rank is None else rank
     world = int(os.environ.get('WORLD_SIZE', 1)) if world is None else world
     for k, v in (('batch', batch), ('per_shard', per_shard)): _check_number(k, v, 1, whole=True)
+    _check_number('world', world, 1, whole=True); _check_number('rank', rank, 0, world - 1, whole=True)
     _check(paintings, pipe, size)
     with _folder_lock(out, f"-{rank or ''}"): return _precomputed(
         paintings, pipe, out, size, batch, per_shard, rank, world,
