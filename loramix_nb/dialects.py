@@ -446,7 +446,8 @@ def _own_layers(changes, family, xl): # the family's own name -> (a diffusers na
             entry = next(e for e in _FAMILIES[family] if e.ours == entry.ours and e is not entry)
         place = fused.setdefault((_fill(entry.theirs, numbers), entry), (name, {}))[1]
         for kind, c in kinds.items(): place.setdefault(kind, [None]*len(entry.ours))[max(i, 0)] = c
-    return out | {own: (name, partial(_join_layer, name, entry, kinds)) for (own, entry), (name, kinds) in fused.items()}
+    for (own, entry), (name, kinds) in fused.items(): out[own] = name, partial(_join_layer, name, entry, kinds)
+    return out
 
 def _join_layer(name, entry, kinds): # kinds: '' and '.bias' -> the pieces
     swap = 'swap' in entry.options and _halves({k: c for k, (c, *_) in kinds.items()})
@@ -485,7 +486,7 @@ def _text_stem(layer, family): # kohya's names for text encoders, which ComfyUI 
     if family == 'flux' and number == '2': number = '3'
     return f"lora_te{number}_{name.replace('.', '_')}"
 
-def _file_layers(changes, family, format, xl)->Mapping: # the file's name of a layer -> (diffusers' name, {kind: change})
+def _file_layers(changes, family, format, xl)->Mapping: # a file's name of a layer -> (diffusers', {kind: change})
     if format == 'diffusers': return {k: (k, kinds) for k, kinds in _grouped(changes).items()}
     if format == 'peft':
         return {'base_model.model.' + k.partition('.')[2]: (k, kinds) for k, kinds in _grouped(changes).items()}

@@ -15,8 +15,9 @@ import torch
 from fastcore.basics import patch
 from safetensors import safe_open, SafetensorError
 from torch import Tensor
-from .core import atomic_path, _sha256, write_json
-from .lora import _all_finite, _ENCODER, energy_kept, Factors, Full, Lora, norm, Relative, _singular_values, _wide
+from .core import atomic_path, figure, _sha256, write_json
+from .lora import (_all_finite, _ENCODER, energy_kept, Factors, Full, Lora, norm, Relative,
+                             _singular_values, _wide)
 from .families import _bare_layer, _FAMILIES, _family_of, _look_up, _to_ldm, _unwrapped
 from .dialects import _file_layers, _folded, _FORMATS, _part_of, _read_changes, _tensors_of, _TWICE
 
@@ -675,8 +676,7 @@ def _repr_markdown_(self:Lora): return self.summary()
 @patch
 def plot(self:Lora)->object: # a matplotlib Figure
     "Strength per block, and the spectrum of every layer."
-    from matplotlib.figure import Figure
-    fig, blocks = Figure(figsize=(8, 2.8), layout='constrained'), block_norms(self)
+    fig, blocks = figure(8, 2.8), block_norms(self)
     left, right = fig.subplots(1, 2)
     left.barh(list(blocks)[::-1], list(blocks.values())[::-1]); left.set(xlabel='‖ΔW‖', title=self.name or 'LoRA')
     for f in self.values():
