@@ -47,8 +47,8 @@ class DemoConfig:
     judged:int=450           # training pictures per class of the judge
     epochs:int=8             # of the judge
 
-_FIRST_MINUTE = dict(lora=dict(rank=4, steps=12, batch=8, val_every=6, save_every=6), paintings=12, subjects=2, noises=1,
-                    sampling_steps=5, judged=70, epochs=3)
+_FIRST_MINUTE = dict(lora=dict(rank=4, steps=12, batch=8, val_every=6, save_every=6), paintings=12, subjects=2,
+                     noises=1, sampling_steps=5, judged=70, epochs=3)
 
 # %% ../nbs/35_demo.ipynb #7ad1c0d2
 def _check_demo(config:DemoConfig,
