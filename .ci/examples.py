@@ -91,7 +91,7 @@ def mention(line):
     words = shlex.split(line)
     if words[0] != "loramix" or len(words) > 2 or words[-1] not in cli.JOBS: return False
     return any(not a.option_strings and a.nargs != "*" for a in cli.build_parser(words[1])._actions) or words[1] in (
-        "sweep", "mix", "breed")
+        "sweep", "mix", "breed", "doctor")
 
 
 def make_inputs(home):

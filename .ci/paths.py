@@ -29,7 +29,8 @@ NAMES = {"path", "paths", "file", "files", "folder", "home", "root", "out", "pho
 # Parameters with such a name or a Path in their annotation that are something else -> what.
 OTHER = {"data.Painting.path": "a stored field, relative to its collection", "sampling.morph.path": "mixes",
          "transfer.load_ip_adapter.file": "the name of a file in a folder",
-         "demo.DemoConfig.folder": "a stored field, read from JSON as text"}
+         "demo.DemoConfig.folder": "a stored field, read from JSON as text",
+         "doctor.LoraReport.file": "a stored field, as it was given"}
 # Functions whose path is one of several things that they take, under another name.
 ALSO = {"core.load_base", "dreambooth.subject_paintings", "merging.Recipe", "metrics.extractor", "sampling.remake",
         "scoring.score", "transfer.load_controlnet", "widgets.SweepBrowser", "widgets.Survey", "widgets.TransferBoard"}

@@ -74,8 +74,9 @@ def architecture(family:str)->dict: # layer name -> shape of its weight; 'sd1', 
     return {k: tuple(m.weight.shape) for k, m in layers(models).items()}
 
 # %% ../nbs/11_architectures.ipynb #d0c70006
-_CLASSES = {'flux': 'Flux', 'flux2': 'Flux2', 'sd3': 'SD3', 'z_image': 'ZImage', 'lumina2': 'Lumina2', 'anima': 'Cosmos',
-            'wan': 'Wan', 'krea2': 'Krea2', 'auraflow': 'AuraFlow', 'qwen': 'QwenImage', 'hidream': 'HiDreamImage'}
+_CLASSES = {'flux': 'Flux', 'flux2': 'Flux2', 'sd3': 'SD3', 'z_image': 'ZImage', 'lumina2': 'Lumina2',
+            'anima': 'Cosmos', 'wan': 'Wan', 'krea2': 'Krea2', 'auraflow': 'AuraFlow', 'qwen': 'QwenImage',
+            'hidream': 'HiDreamImage'}
 def _sized(layers, heads, **config): return dict(num_layers=layers, num_attention_heads=heads, **config)
 def _klein(layers, single, heads, text): return _sized(
     layers, heads, num_single_layers=single, joint_attention_dim=text, guidance_embeds=False)
@@ -83,7 +84,8 @@ def _klein(layers, single, heads, text): return _sized(
 _SD3, _RMS = dict(caption_projection_dim=1536), dict(qk_norm='rms_norm')
 _PUBLISHED = { # family -> {base: the published configuration, where diffusers' class has another}
     'flux': {'FLUX.1': dict(guidance_embeds=True), 'Chroma': {}},
-    'flux2': {'FLUX.2 dev': {}, 'FLUX.2 Klein 4B': _klein(5, 20, 24, 7680), 'FLUX.2 Klein 9B': _klein(8, 24, 32, 12288)},
+    'flux2': {'FLUX.2 dev': {}, 'FLUX.2 Klein 4B': _klein(5, 20, 24, 7680),
+              'FLUX.2 Klein 9B': _klein(8, 24, 32, 12288)},
     'sd3': {'SD 3 Medium': _sized(24, 24, **_SD3), 'SD 3.5 Medium': _sized(
         24, 24, **_SD3, **_RMS, dual_attention_layers=tuple(range(13))),
         'SD 3.5 Large': _sized(38, 38, **_RMS, caption_projection_dim=2432)},

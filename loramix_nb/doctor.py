@@ -386,8 +386,8 @@ _READERS = { # (spelling, whether layers have the base's own names) -> program: 
     ('kohya', False): {'ComfyUI': 'qwen sd1 sd2 sdxl', 'diffusers': 'qwen sd1 sd2 sdxl', 'A1111': 'sd1 sd2',
                        'Forge': 'sd1 sd2', 'kohya sd-scripts': 'sd1 sd2', 'musubi-tuner': 'qwen', 'LyCORIS': '*'},
     ('LyCORIS', False): {'ComfyUI': '*', 'SimpleTuner': '*', 'diffusers': 'flux2', 'ai-toolkit': 'flux'},
-    ("kohya's OFT", True): {'kohya sd-scripts': 'sdxl'}, ('OneTrainer', False): {'OneTrainer': '*', 'ComfyUI': 'flux sd3'},
-    ('peft', True): {'peft': '*', 'diffusers': 'krea2'}, ('peft', False): {'peft': '*', 'ComfyUI': 'sd3'},
+    ("kohya's OFT", True): {'kohya sd-scripts': 'sdxl'}, ('peft', True): {'peft': '*', 'diffusers': 'krea2'},
+    ('OneTrainer', False): {'OneTrainer': '*', 'ComfyUI': 'flux sd3'}, ('peft', False): {'peft': '*', 'ComfyUI': 'sd3'},
     ('diffusers', False): {'diffusers': '*', 'ComfyUI': 'flux sd3 z_image qwen hidream krea2 auraflow',
                            'ai-toolkit': 'flux'},
     ('bare', False): {'DiffSynth': 'flux qwen', 'ComfyUI': 'flux qwen', 'diffusers': 'qwen'},
@@ -419,7 +419,7 @@ def _command(file, family, readers, kinds): # (what makes it readable for most o
         if format == 'diffusers' and stay: continue # it has no names for them
         gains[format] = [p for p in _readers(family, spelling, own, stay) if p not in readers]
     best = max(gains, key=lambda f: ('ComfyUI' in gains[f], len(gains[f])))
-    if not gains[best] or not family: return '', []
+    if not gains[best] or family in ('', 'unet'): return '', [] # of a base that is not published
     out = f'{_stem(Path(file))}_{best}.safetensors'
     return f'loramix convert {shlex.quote(file)} -o {shlex.quote(out)} --format {best}', gains[best]
 
@@ -496,7 +496,8 @@ def _report_layers(r, found, family, known, spelling): # fills in what the layer
     r.norm = math.sqrt(math.fsum(n*n for n in r.norms.values()))
     r.problems += _layer_problems(r, found)
     if r.family: r.readers = _readers(r.family, spelling, _mostly_own(found), r.kinds)
-    if not any(l.problem for l in found): r.command, r.command_for = _command(r.file, r.family, r.readers, r.kinds)
+    if any(l.problem for l in found): return
+    r.command, r.command_for = _command(r.file, r.family, r.readers, r.kinds)
 
 # %% ../nbs/17_doctor.ipynb #c00af022
 def _layer_problems(r, found):
@@ -757,9 +758,9 @@ def _section(r): # of one file
     bad = ''.join(_tagged('p', p, 'bad') for p in r.problems)
     facts = [(k, v) for k, v in _facts(r) if k != 'by block' and (k != 'layers' or not r.coverage)]
     plot = f'<div class="plot full">{_svg(r.plot())}</div>' if r.norms else ''
-    command = _tagged('h2', f"To read it in {', '.join(r.command_for)}") + _tagged('pre', r.command) if r.command else ''
+    command = _tagged('h2', f"To read it in {', '.join(r.command_for)}") + _tagged('pre', r.command)
     return (f"<section>{_tagged('h1', Path(r.file).name)}{_tagged('p', r.what, 'lead')}{bad}"
-            f'{_facts_table(facts)}{command}{plot}{_coverage_html(r)}</section>')
+            f'{_facts_table(facts)}{command if r.command else ""}{plot}{_coverage_html(r)}</section>')
 
 def _comparison_html(c):
     verdict = ('They can be mixed.', 'ok') if c.can_mix else (f'They cannot be mixed: {c.why}', 'bad')
@@ -782,8 +783,7 @@ class _Diagnosis:
         found = {'files': [r.to_dict() for r in self.reports]}
         return found | ({'comparison': asdict(self.comparison)} if self.comparison else {})
     def to_html(self):
-        first = _comparison_html(self.comparison) if self.comparison else ''
-        body = first + ''.join(map(_section, self.reports))
+        body = (_comparison_html(self.comparison) if self.comparison else '') + ''.join(map(_section, self.reports))
         return _html_page(' · '.join(Path(r.file).name for r in self.reports), body, _STYLE)
 
     def write_html(self, path):

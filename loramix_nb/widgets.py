@@ -516,9 +516,9 @@ class DoctorWidget(_BaseWidget):
         self.base, self.kept = base, TemporaryDirectory()
         self.found, self.files, self.actions = None, [], dict(drop=self.drop)
         super().__init__(note='drop a LoRA file here, or two')
-        if files: self.show(*files)
+        if files: self._examine(*files)
 
-    def show(self, *files): # paths
+    def _examine(self, *files): # paths
         "The report of one file, or of two with a comparison."
         self.found, self.files = _diagnose(*files, base=self.base), list(files)
         self.page = self.found.to_html().replace(f"{Path(self.kept.name)/'_'}"[:-1], '')
@@ -530,11 +530,12 @@ class DoctorWidget(_BaseWidget):
     def drop(self, content:object, name:str, start:int=0, size:int=None): # a piece of an upload, and where it begins
         path = _path_inside(self.kept.name, Path(str(name).replace('\\', '/')).name)
         have = path.stat().st_size if start else 0
-        if start != have: raise ValueError(f"'{path.name}': the piece at {start} does not follow the {have} bytes before it")
+        if start != have: raise ValueError(f"'{path.name}': the piece at {start} does not follow {have} bytes")
         with path.open('ab' if start else 'wb') as file: file.write(content)
         if size and start + len(content) < size: self.note = f'{path.name}: {(start + len(content)) / size:.0%}'
-        else: self.show(*[*(f for f in self.files if f != path), path][-2:])
+        else: self._examine(*[*(f for f in self.files if f != path), path][-2:])
 
     def _picture_and_caption(self):
         reports = [r for r in self.found.reports if r.norms] if self.found else []
-        return _figure_png(reports[0].plot()) if reports else b'', f'{self.note}: {reports[0].what}' if reports else self.note
+        if not reports: return b'', self.note
+        return _figure_png(reports[0].plot()), f'{self.note}: {reports[0].what}'
