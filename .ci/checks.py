@@ -4,6 +4,7 @@ Each step prints what it found and then PASS or FAIL; the last line counts steps
 `python .ci/checks.py lint layers` runs only those."""
 import ast
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -49,8 +50,12 @@ def unchanged(what):
 
 
 def clean():
-    "Notebooks carry no execution counts or editor metadata."
+    "Notebooks carry no execution counts or editor metadata; those with cells for a GPU ask Colab for one."
     with unchanged("nbdev-clean"): run("nbdev-clean")
+    for nb in (nb for nb in NBS.rglob("*.ipynb") if not nb.relative_to(NBS).parts[0].startswith("_")):
+        page = json.loads(nb.read_text(encoding="utf-8"))
+        cuda = any(re.search(r"^#\s*\|\s*cuda", "".join(c["source"]), re.M) for c in page["cells"])
+        assert not cuda or page["metadata"].get("accelerator") == "GPU", f"{nb.name} does not ask Colab for a GPU"
 
 
 def export():

@@ -449,6 +449,7 @@ def _sweep(*loras:str,                # one file, two, or more
           steps:int=20,              # of the scheduler
           guidance:float=4.,         # classifier-free guidance
           negative:str='',           # what is not wanted
+          size:int=None,             # pixels a side; default: that of the base
          )->dict:
     "Paint every mix of LoRAs, of every prompt, with every seed, and a labelled grid."
     from loramix_nb import sampling
@@ -457,8 +458,9 @@ def _sweep(*loras:str,                # one file, two, or more
     _check_out_folder(out)
     found = {n: load_lora(p, n) for n, p in _distinct_names(_files(loras)).items()}
     weights = _mixes(list(found), _list(alphas, float), parts)
+    sides = {} if size is None else {'height': size, 'width': size}
     made = sampling.sweep(load_base(base), found, out, weights, prompt.split('|'),
-                          _list(seeds, int), steps, guidance, negative)
+                          _list(seeds, int), steps, guidance, negative, **sides)
     return {'folder': out, 'pictures': len(made), 'grid': str(made.save_grid())}
 
 # %% ../nbs/36_cli.ipynb #3147858e

@@ -193,6 +193,21 @@ def progress(iterable:object, # what to go through
     off = os.environ.get('TQDM_DISABLE', '').lower() not in ('', '0', 'false')
     return tqdm(iterable, desc=desc or None, total=total, leave=False, mininterval=.2, disable=off)
 
+# %% ../nbs/00_core.ipynb #e653714f
+def _with_steps(bar, # from `progress`
+                callback=None, # called with (steps done, of how many), as before
+               ): # a callback that also shows the steps of the item in hand
+    "Beside a bar whose items take long, the steps of each, at most five times a second."
+    if bar.disable: return callback
+    shown = [0.]
+    def after(i, n):
+        bar.set_postfix_str(f'step {i} of {n}', refresh=False)
+        if time.monotonic() - shown[0] > .2:
+            bar.refresh()
+            shown[0] = time.monotonic()
+        return callback(i, n) if callback else None
+    return after
+
 # %% ../nbs/00_core.ipynb #e70e67af
 def figure(width:float=6, # inches
            height:float=4,
@@ -488,7 +503,7 @@ def fingerprint(pipe:object)->str: # 16 hex characters
 
 def _fingerprint(weights, files):
     import torch
-    rounded = any(p.dtype == torch.bfloat16 or p.is_meta for p in weights)
+    rounded = any(p.dtype == torch.bfloat16 or _is_away(p) for p in weights)
     return rounded and _fingerprint_of_files(weights, files) or _joined(map(_digest, weights))
 
 # %% ../nbs/00_core.ipynb #cc414a54
@@ -496,6 +511,8 @@ def _digest(w): # of a tensor
     import torch
     bits = w.detach().to('cpu', torch.float16).contiguous()
     return hashlib.sha256(str(tuple(w.shape)).encode() + bits.numpy().tobytes()).hexdigest()
+
+def _is_away(w): return w.device.type == 'meta' # by diffusers' sequential offloading
 
 def _joined(digests): return hashlib.sha256(''.join(sorted(digests)).encode()).hexdigest()[:16]
 
@@ -518,9 +535,9 @@ def _fingerprint_of_files(weights, files)->str: # '' where these weights are no 
         with safe_open(file, 'pt') as f:
             tensors = [w for w in map(f.get_tensor, f.keys()) if w.is_floating_point()]
         exact += map(_digest, tensors)
-        if weights[0].is_meta: rounded += [tuple(w.shape) for w in tensors]
+        if _is_away(weights[0]): rounded += [tuple(w.shape) for w in tensors]
         else: rounded += [_digest(w.bfloat16()) for w in tensors]
-    live = [tuple(p.shape) if weights[0].is_meta else _digest(p) for p in weights]
+    live = [tuple(p.shape) if _is_away(weights[0]) else _digest(p) for p in weights]
     return _joined(exact) if sorted(live) == sorted(rounded) else ''
 
 # %% ../nbs/00_core.ipynb #21a2e267
@@ -535,7 +552,7 @@ def _identity(weights, files)->str: # of a base whose weights are in files
     for f in files: h.update(f'{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}\n'.encode())
     for p in weights:
         h.update(f'{p.dtype} {tuple(p.shape)}'.encode())
-        if not p.is_meta: h.update(some(p))
+        if not _is_away(p): h.update(some(p))
     return h.hexdigest()[:32]
 
 def _remembered(key, compute)->str: # a fingerprint, in the user's cache

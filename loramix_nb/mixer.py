@@ -6,12 +6,15 @@
 __all__ = ['early', 'late', 'Mixer', 'mix_into', 'unmix', 'current_mixer', 'between', 'simplex']
 
 # %% ../nbs/18_mixer.ipynb #82bd2629
-import math
+import math, weakref
 from itertools import product
 import numpy as np, torch, torch.nn.functional as F
 from diffusers import DiffusionPipeline
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from .core import _check_number, _is_finite
 from .lora import Relative
+from .trainable import _meta_inputs, TrainConfig
 
 # %% ../nbs/18_mixer.ipynb #78348234
 class _MixedLayer:
@@ -19,9 +22,9 @@ class _MixedLayer:
     def __init__(self, base, # torch.nn.Linear or Conv2d, left as it is
                  changes:dict, # number of the LoRA -> its Factors for this layer
                  diagonal): # a `_Diagonal`, shared by all layers with the same ranks
-        w, fs, at = base.weight, changes.values(), _like(base.weight)
-        self.down = torch.cat([f.down.to(at).reshape(-1, *w.shape[1:]) for f in fs])
-        up = torch.cat([(f.up.float() * f.scale).to(at) for f in fs], 1)
+        w, fs = base.weight, changes.values()
+        self.down = torch.cat([f.down.to(w).reshape(-1, *w.shape[1:]) for f in fs])
+        up = torch.cat([(f.up.float() * f.scale).to(w) for f in fs], 1)
         self.up = up.T.contiguous() # a row for each rank, so that one LoRA's are contiguous
         self.diagonal, self.conv, self.used, self.cached = diagonal, None, None, None
         if w.ndim == 4: self.conv = {k: getattr(base, k) for k in ('stride', 'padding', 'dilation')}
@@ -50,9 +53,6 @@ class _MixedLayer:
     def _slice_ranks(self, ranks, out): # autocast: not the weight's dtype; offloading: not its device
         self.used = ranks, out.dtype, out.device
         self.now = self.down[ranks].to(out), self.up[ranks].to(out)
-
-def _like(w): # an empty tensor; on the CPU where diffusers' offloading has emptied the weight
-    return torch.empty(0, dtype=w.dtype, device='cpu' if w.is_meta else w.device)
 
 # %% ../nbs/18_mixer.ipynb #c3dc3238
 class _CachedForward:
@@ -184,6 +184,9 @@ class Mixer:
     "Several LoRAs in one pipeline, with separate weights for every picture of a batch."
     def __init__(self, pipe:object, loras:dict): # name -> Lora
         for name, lora in loras.items(): _check_fits(pipe, name, lora)
+        if any(p.device.type == 'meta' for p in pipe.unet.parameters()):
+            raise ValueError("sequential offloading leaves no weights that a LoRA could be added to: "
+                             "take pipe.enable_model_cpu_offload(), or none")
         self.names, self.layers, self.parts, self.ramps = list(loras), [], set(), False
         self.modules = _module_names(pipe) # not the pipeline: a cycle would keep it in memory
         self.last = pipe.scheduler.config.num_train_timesteps # the timestep of pure noise
@@ -200,7 +203,7 @@ class Mixer:
     def _hook_layer(self, name, base, changes): # changes: number of the LoRA -> its Factors
         layer = _MixedLayer(base, changes, None)
         layer.owner = tuple(i for i, f in changes.items() for _ in range(f.rank))
-        layer.name, layer.like = name, _like(base.weight)
+        layer.name, layer.like = name, base.weight.new_empty(0)
         self.layers.append(layer)
 
     def _share_diagonals(self, parts): # one for all layers with the same ranks in the same parts
@@ -313,6 +316,58 @@ def current_mixer(pipe:'DiffusionPipeline', # any with a UNet
                  )->Mixer: # None without LoRAs
     "The mixer of a pipeline."
     return getattr(pipe.unet, 'mixer', None)
+
+# %% ../nbs/18_mixer.ipynb #d527ced3
+class _LivePeak(TorchDispatchMode):
+    "The largest number of bytes that tensors take at one time."
+    def __init__(self):
+        super().__init__()
+        self.live, self.now, self.peak = {}, 0, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for t in [] if func.is_view else tree_leaves(out): # a view may be one of a weight
+            if isinstance(t, torch.Tensor): self.add(t.untyped_storage())
+        return out
+
+    def add(self, s):
+        key = s._cdata
+        if key in self.live: return
+        self.live[key] = s.nbytes(), weakref.ref(s, lambda _: self.remove(key))
+        self.now += s.nbytes()
+        self.peak = max(self.peak, self.now)
+
+    def remove(self, key): self.now -= self.live.pop(key)[0]
+
+# %% ../nbs/18_mixer.ipynb #96d095a4
+def _painting_bytes(unet, tokens:int, # of a prompt
+                    side:int, # of the latents
+                   )->int: # peak, in the UNet's own dtype
+    "What one sample takes while a UNet predicts its noise."
+    with torch.device('meta'), torch.no_grad():
+        model = type(unet).from_config({**unet.config, 'encoder_hid_dim_type': None})
+        torch.nn.Module.to(model, unet.dtype)
+        args, kwargs = _meta_inputs(unet.config, TrainConfig(batch=1), unet.dtype, tokens, side)
+        before, F.scaled_dot_product_attention = F.scaled_dot_product_attention, _fused_size
+        try:
+            with _LivePeak() as live: model(*args, **kwargs)
+        finally: F.scaled_dot_product_attention = before
+    return live.peak
+
+def _fused_size(q, k, v, *args, **kw): return q*1 # what fused attention allocates
+
+# %% ../nbs/18_mixer.ipynb #db5b90e5
+def _fitting_pictures(pipe, batch, guidance, kw)->int: # of a pass: at most `batch`, and all on other devices
+    if pipe.unet.device.type != 'cuda': return batch
+    side, f = pipe.unet.config.sample_size, pipe.vae_scale_factor
+    h, w = (kw[k]//f if kw.get(k) else side for k in ('height', 'width'))
+    side = -(-math.isqrt(h*w)//8)*8
+    each = _painting_bytes(pipe.unet, pipe.tokenizer.model_max_length, side)
+    torch.cuda.empty_cache()
+    free = torch.cuda.mem_get_info(pipe.unet.device)[0]
+    n = max(1, min(batch, int(.9*free/(each*(2 if guidance > 1 else 1)))))
+    if n < batch: print(f'{n} pictures in a pass: {batch} would not fit this GPU')
+    return n
 
 # %% ../nbs/18_mixer.ipynb #c52d2cda
 _ALPHAS = 0, .2, .4, .5, .6, .8, 1

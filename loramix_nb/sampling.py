@@ -20,14 +20,14 @@ from diffusers.models.autoencoders.vae import DecoderOutput
 from filelock import FileLock
 from .core import (atomic_path, _check_number, _damage_as_value_error, fingerprint, generator,
                              load_base, _my_share, _path_inside, progress, read_jsonl,
-                             _wait_for_all, write_jsonl)
+                             _wait_for_all, _with_steps, write_jsonl)
 from .latents import (_decodes_on_cpu, _decoding_in_parts, _device_of, _shrink,
                                 _vae_in_precision)
 from .lora import Lora
 from .formats import load_lora
 from .merging import merge_factors
 from .mixer import (_CachedForward, _check_weight, current_mixer,
-                              mix_into, _is_number, unmix, _weight_at)
+                              _fitting_pictures, mix_into, _is_number, unmix, _weight_at)
 from .sheets import (_film_kind, grid, label, _nonzero, _save_film, _stack_sheets,
                                triangle)
 from diffusers import DiffusionPipeline
@@ -129,7 +129,7 @@ def _callback_argument(callback, steps): # as an argument of pipelines
 
 # %% ../nbs/20_sampling.ipynb #ac007140
 def _initial_latents(pipe, generators, kw): # noise; none for img2img, which starts from its image
-    takes = inspect.signature(pipe.__call__).parameters
+    takes = _arguments(pipe)
     if 'latents' in kw or 'latents' not in takes or 'strength' in takes: return {}
     side, f = pipe.unet.config.sample_size, pipe.vae_scale_factor
     h, w = (kw[k] // f if kw.get(k) else side for k in ('height', 'width'))
@@ -224,7 +224,7 @@ _RESERVED = ('prompt', 'negative_prompt', *_TEXT, 'num_inference_steps', 'guidan
              'generator', 'output_type', 'return_dict', 'num_images_per_prompt', 'callback_on_step_end')
 
 def _check_arguments(pipe, kw): # many pipelines accept and ignore arguments that they do not know
-    takes = inspect.signature(pipe.__call__).parameters
+    takes = _arguments(pipe)
     known = [k for k, p in takes.items() if p.kind != p.VAR_KEYWORD]
     if strange := [k for k in kw if k not in known]:
         near = get_close_matches(strange[0], known, 3) or known
@@ -255,16 +255,18 @@ def _broadcast(given): # name -> list; lists of one item are repeated
     return [list(x) * n if len(x) == 1 else x for x in given.values()]
 
 # %% ../nbs/20_sampling.ipynb #f330ce31
-def _passes(pipe, jobs, steps, guidance, batch, bar=None, reader=None, **kw):
+def _passes(pipe, jobs, steps, guidance, batch, bar=None, reader=None, callback=None, **kw):
     "Yields (number of the first picture, uint8 pictures) of each pass."
     read, first, bar = {}, 0, bar or progress(range(len(jobs)), 'painting')
+    if 'callback_on_step_end' in _arguments(pipe): callback = _with_steps(bar, callback)
     while first < len(jobs):
         now = jobs[first:first + batch]
         if reader: now = now[:_count_alike([_encode(pipe, j, read, reader) for j in now])]
-        try: x = _paint_batch(pipe, now, steps, guidance, read, reader=reader, **kw)
+        try: x = _paint_batch(pipe, now, steps, guidance, read, callback, reader, **kw)
         except (torch.OutOfMemoryError, MemoryError):
             if len(now) == 1: raise
             batch = len(now) // 2
+            warnings.warn(f"out of memory: {batch} pictures in a pass from here on")
             if torch.cuda.is_available(): torch.cuda.empty_cache()
             continue
         yield first, np.rint(x * 255).astype(np.uint8)
@@ -272,6 +274,7 @@ def _passes(pipe, jobs, steps, guidance, batch, bar=None, reader=None, **kw):
         first += len(x)
         if first == len(jobs) and bar.n >= bar.total: bar.close()
 
+def _arguments(pipe): return inspect.signature(pipe.__call__).parameters
 def _count_alike(states): # how many at the start have embeddings of one shape
     shapes = [[v.shape for v in s.values()] for s in states]
     return next((i for i, s in enumerate(shapes) if s != shapes[0]), len(shapes))
@@ -541,6 +544,7 @@ def sweep(pipe:'DiffusionPipeline|dict', # any with a UNet; or name -> pipeline 
         _writable(out) # before an hour of painting
         if not reader: _warn_of_truncation(pipe, [r['prompt'] for r in rows.values()])
         todo = _my_share([r for f, r in rows.items() if not (out/f).exists()])
+        if todo: batch = _fitting_pictures(pipe, batch, max(axes['guidance']), kw)
         _paint_missing(pipe, loras, out, todo, batch, reader=reader, callback=callback, **kw)
     finally: unmix(pipe)
     _wait_for_all()

@@ -8,12 +8,14 @@ __all__ = ['PRESETS', 'TrainConfig', 'target_modules', 'native_precision', 'lora
 # %% ../nbs/12_trainable.ipynb #cebfccc6
 import hashlib, importlib.util, math, os, re, shutil, warnings
 from collections.abc import Callable
-from contextlib import contextmanager, ExitStack, redirect_stdout
+from contextlib import contextmanager, ExitStack, nullcontext, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from io import StringIO
 import torch, torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map
 from .core import atomic_path, _check_number, generator
 from .latents import _refuse_offloaded, _token_counts
 from .lora import Factors, Lora
@@ -530,7 +532,7 @@ class _SavedTensors:
     "Bytes that autograd saves: outside of the blocks that checkpointing recomputes, and in each."
     def __init__(self, model):
         self.seen = {p.untyped_storage()._cdata for p in model.parameters()}
-        self.outside, self.inside, self.inputs = 0, [0], 0
+        self.outside, self.inside, self.inputs, self.largest = 0, [0], 0, 0
         self.alive, self.in_block = [], False
         for m in model.modules():
             if type(m).__name__ not in ('ResnetBlock2D', 'BasicTransformerBlock'): continue
@@ -549,39 +551,71 @@ class _SavedTensors:
         self.alive.append(t) # or another tensor would get its address
         if s._cdata not in self.seen:
             self.seen.add(s._cdata)
+            self.largest = max(self.largest, s.nbytes())
             if self.in_block: self.inside[-1] += s.nbytes()
             else: self.outside += s.nbytes()
         return t
+
+# %% ../nbs/12_trainable.ipynb #105c92a5
+_AUTOCAST_HALF = {'conv1d', 'conv2d', 'conv3d', 'linear', 'matmul', '__matmul__', 'mm', 'bmm',
+                  'addmm', 'baddbmm', 'einsum', 'scaled_dot_product_attention'}
+_AUTOCAST_FULL = {'group_norm', 'layer_norm', 'rms_norm', 'softmax', 'log_softmax', 'interpolate',
+                  'mse_loss', 'l1_loss', 'smooth_l1_loss', 'huber_loss', 'cosine_similarity',
+                  'norm', 'pow', '__pow__', 'square', 'exp', 'log', 'rsqrt', 'reciprocal', 'sum',
+                  'prod', 'cumsum', 'cumprod', 'cdist', 'softplus'}
+
+def _autocast(func, args, kwargs, half): # the arguments as CUDA's autocast casts them
+    name = getattr(func, '__name__', '')
+    if name not in _AUTOCAST_HALF | _AUTOCAST_FULL: return args, kwargs
+    dtype = torch.float32 if name in _AUTOCAST_FULL else half
+    def cast(x):
+        floats = isinstance(x, torch.Tensor) and x.is_floating_point() and x.dtype != torch.float64
+        return x.to(dtype) if floats and x.device.type != 'cpu' else x
+    return tree_map(cast, (args, kwargs))
+
+class _CudaAutocast(TorchFunctionMode):
+    "Autocast as CUDA has it, on tensors without numbers."
+    def __init__(self, half):
+        super().__init__()
+        self.half = half
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        args, kwargs = _autocast(func, args, kwargs or {}, self.half)
+        return func(*args, **kwargs)
 
 # %% ../nbs/12_trainable.ipynb #4dcd1e9f
 def _activation_bytes(unet, cfg:TrainConfig,
                       dtype=torch.float32, # of the computation
                       tokens:int=77,       # of a caption
                       side:int=None,       # of the latents; default: the base's own
-                     )->tuple: # in all, and with checkpointing
+                      cuda:bool=False,     # whether a GPU's autocast casts
+                     )->tuple: # in all, with checkpointing, and of the largest tensor
     "What one batch leaves for the backward pass."
     fused = lambda q, k, v, *a, **kw: _FusedAttention.apply(q, k, v)
+    mixed, full = cuda and dtype != torch.float32, torch.float32
     with torch.device('meta'):
-        model, saved = _meta_unet(unet, cfg, dtype)
-        if _is_small_on_cpu(unet):
+        model, saved = _meta_unet(unet, cfg, dtype, full if mixed else dtype)
+        if _is_small_on_cpu(unet) and not cuda:
             model.set_attn_processor(_plain_attention())
             fused = F.scaled_dot_product_attention
-        args, kwargs = _meta_inputs(unet.config, cfg, dtype, tokens, side)
+        args, kwargs = _meta_inputs(unet.config, cfg, full if mixed else dtype, tokens, side)
+        casts = _CudaAutocast(dtype) if mixed else nullcontext()
+        hooks = torch.autograd.graph.saved_tensors_hooks(saved, lambda t: t)
         before, F.scaled_dot_product_attention = F.scaled_dot_product_attention, fused
         try:
-            with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(saved, lambda t: t):
-                model(*args, **kwargs)
+            with torch.enable_grad(), hooks, casts: model(*args, **kwargs)
         finally: F.scaled_dot_product_attention = before
-    return saved.outside + sum(saved.inside), saved.outside + saved.inputs + max(saved.inside)
+    return (saved.outside + sum(saved.inside), saved.outside + saved.inputs + max(saved.inside),
+            saved.largest)
 
 # %% ../nbs/12_trainable.ipynb #62f00f03
-def _meta_unet(unet, cfg, dtype): # and its `_SavedTensors`
+def _meta_unet(unet, cfg, dtype, lora): # and its `_SavedTensors`; lora: the dtype of what is trained
     "A UNet of the same shape with a LoRA in it, on the current device."
     model = type(unet).from_config(unet.config)
     torch.nn.Module.to(model.requires_grad_(False), dtype)
     names = set(target_modules(unet, cfg.targets))
     added = [_TrainableLayer(m, cfg.rank) for n, m in model.named_modules() if n in names]
-    for x in added: x.down.data, x.up.data = x.down.data.to(dtype), x.up.data.to(dtype)
+    for x in added: x.down.data, x.up.data = x.down.data.to(lora), x.up.data.to(lora)
     saved = _SavedTensors(model)
     saved.seen |= {p.untyped_storage()._cdata for x in added for p in (x.down, x.up)}
     return model, saved
@@ -613,6 +647,12 @@ def _layer_shapes(pipe, cfg): # yields (field with the rank, [(out, in·kh·kw),
         names = set(target_modules(model, targets))
         yield field, [m.weight.flatten(1).shape for n, m in model.named_modules() if n in names]
 
+# %% ../nbs/12_trainable.ipynb #4317a6fd
+def _recast_bytes(pipe, dtype): # of matrices in the type that is computed in; a CPU keeps both
+    recast = [p for p in _matrices(pipe.unet) if p.dtype != dtype]
+    before = 0 if pipe.device.type == 'cpu' else sum(p.numel()*p.element_size() for p in recast)
+    return sum(p.numel()*dtype.itemsize for p in recast) - before
+
 # %% ../nbs/12_trainable.ipynb #09b2d1e2
 def estimate_memory(pipe:object, # the base
                     cfg:TrainConfig,
@@ -623,11 +663,13 @@ def estimate_memory(pipe:object, # the base
     models = [getattr(pipe, k, None) for k in ('unet', 'vae', 'text_encoder', 'text_encoder_2')]
     weights = sum(p.numel()*p.element_size() for m in models if m for p in m.parameters())
     tokens, side = pipe.tokenizer.model_max_length, size and size//pipe.vae_scale_factor
-    full, checkpointed = _activation_bytes(pipe.unet, cfg, dtype, tokens, side)
+    cuda = pipe.device.type == 'cuda'
+    full, checkpointed, largest = _activation_bytes(pipe.unet, cfg, dtype, tokens, side, cuda)
     kept = checkpointed if cfg.checkpointing else full
-    return {'weights': weights,
+    return {'weights': weights + _recast_bytes(pipe, dtype),
             'LoRA and optimizer': trained*(12 + _OPTIMIZER_BYTES[cfg.optimizer]),
-            'activations': kept, 'advice': _savings(cfg, trained, kept, kept - checkpointed)}
+            'activations': kept + 2*largest, # with two gradients
+            'advice': _savings(cfg, trained, kept, kept - checkpointed)}
 
 # %% ../nbs/12_trainable.ipynb #b245c381
 def _savings(cfg, trained, kept, by_checkpointing)->list: # (setting, bytes), at most two
@@ -638,6 +680,13 @@ def _savings(cfg, trained, kept, by_checkpointing)->list: # (setting, bytes), at
             f'batch={cfg.batch//2}, accumulate={cfg.accumulate*2}': kept//2*(cfg.batch > 1),
             f'rank={cfg.rank//2}': trained*(12 + optimizer)//2*(cfg.rank > 1)}
     return sorted(((k, n) for k, n in save.items() if n > 0), key=lambda x: -x[1])[:2]
+
+# %% ../nbs/12_trainable.ipynb #f2001a18
+def _fitting_samples(cfg, sizes, free)->int: # sizes: from `estimate_memory`; free: bytes; at least 1
+    "How many samples of a batch a GPU computes together."
+    n = cfg.batch*(2 if cfg.prior else 1)
+    room = .95*free - sizes['LoRA and optimizer'] # the weights are on the GPU already
+    return max(1, min(n, int(n*room/sizes['activations'])))
 
 # %% ../nbs/12_trainable.ipynb #2e3c9cb2
 def _format_memory(sizes:dict)->str: # from `estimate_memory`

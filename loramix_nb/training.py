@@ -24,7 +24,7 @@ from .lora import Lora
 from .formats import load_lora, save_lora
 from .trainable import (_check_config, _check_disk, _check_installed, _check_ranks, _check_words,
                                   _compute_dtype, _encode_ids, _epoch_indices, estimate_memory,
-                                  _format_memory, _generator_for, _injected, _lr_factor,
+                                  _fitting_samples, _format_memory, _generator_for, _injected, _lr_factor,
                                   _NoiseSchedule, _OPTIMIZERS, _sample_timesteps, _token_ids,
                                   _TrainableLora, TrainConfig)
 
@@ -198,6 +198,7 @@ class Training:
         self.opt = _OPTIMIZERS[cfg.optimizer](trainable.param_groups(cfg), cfg, self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.step, self.history, self.running, self.seconds = 0, [], [], 0.
+        self.at_once, self.halved = None, False # samples that a GPU computes together; None: all
         self.best = math.inf, 0, [p.detach().clone() for p in self.params]
         self.valid_set = val and self.make_validation_set(val)
 
@@ -311,7 +312,7 @@ def _concatenate(inputs): # batches of one shape as one batch
 def train_step(self:Training)->float: # the loss
     "One training step. `FloatingPointError` naming the paintings if the loss is not a number."
     start = time.perf_counter()
-    total, seen = self._accumulate_gradients()
+    total, seen = self._gradients_that_fit()
     if self.world > 1:
         gradients = [p.grad for p in self.params if p.grad is not None]
         _all_reduce_mean([total, seen] + gradients)
@@ -323,6 +324,23 @@ def train_step(self:Training)->float: # the loss
     self.running.append(loss)
     return loss
 
+# %% ../nbs/13_training.ipynb #74790ae3
+@patch
+def _parts(self:Training, x, ε, t, words:dict, weight): # yields the same, of `at_once` samples each
+    if not self.at_once: yield x, ε, t, words, weight; return
+    for i in range(0, len(x), self.at_once):
+        at = slice(i, i + self.at_once)
+        yield x[at], ε[at], t[at], {k: w[at] for k, w in words.items()}, weight[at]
+
+@patch
+def fit_memory(self:Training, sizes:dict): # from `estimate_memory`
+    "On a GPU, choose how many samples are computed together."
+    if self.device.type != 'cuda': return
+    torch.cuda.empty_cache()
+    n = self.cfg.batch*len(self.sources)
+    self.at_once = _fitting_samples(self.cfg, sizes, torch.cuda.mem_get_info(self.device)[0])
+    if self.at_once < n: print(f'{self.at_once} of {n} samples at a time: more would not fit this GPU')
+
 # %% ../nbs/13_training.ipynb #a32d8ddf
 @patch
 def _accumulate_gradients(self:Training)->tuple: # loss and paintings, as shares of a full step
@@ -332,12 +350,27 @@ def _accumulate_gradients(self:Training)->tuple: # loss and paintings, as shares
     # all inputs first: reading may draw from the generator that dropout draws from
     batches = list(self.micro_batches(self.step))
     with self.dropout():
-        for (*inputs, weight), new in batches:
-            loss = (self.sample_losses(*inputs)*weight.to(self.device)).sum()/full
-            self.scaler.scale(loss).backward()
-            total += loss.detach()
+        for inputs, new in batches:
+            for *some, weight in self._parts(*inputs):
+                loss = (self.sample_losses(*some)*weight.to(self.device)).sum()/full
+                self.scaler.scale(loss).backward()
+                total += loss.detach()
             seen += new/full
     return total, seen
+
+# %% ../nbs/13_training.ipynb #fc8bc22d
+@patch
+def _gradients_that_fit(self:Training)->tuple: # as `_accumulate_gradients`
+    "The backward passes; after an out-of-memory error of a GPU once more, with half the samples."
+    try: return self._accumulate_gradients()
+    except torch.OutOfMemoryError:
+        n = self.at_once or 1
+        if self.halved or n < 2: raise
+    self.at_once, self.halved = n//2, True
+    self.opt.zero_grad()
+    torch.cuda.empty_cache()
+    print(f'out of memory: {self.at_once} samples at a time from step {self.step} on')
+    return self._accumulate_gradients()
 
 # %% ../nbs/13_training.ipynb #a3678804
 @patch
@@ -401,7 +434,7 @@ def make_validation_set(self:Training, val:object, n:int=32, most:int=512,
 @torch.no_grad()
 def validate(self:Training)->float: # the loss
     "Mean loss on the held-out paintings, with fixed noise and timesteps."
-    losses, n = [], self.cfg.batch
+    losses, n = [], min(self.cfg.batch, self.at_once or self.cfg.batch)
     for x, ε, t, words in self.valid_set:
         for i in range(0, len(x), n):
             part = slice(i, i + n)
@@ -518,6 +551,7 @@ def _train(shards, pipe, cfg, out, callbacks)->Lora:
     with _injected(pipe, cfg) as trainable, _explain_errors(sizes, run):
         training = Training(pipe, cfg, trainable, train, val, shards.empty, prior)
         _resume(training, run)
+        training.fit_memory(sizes)
         done = _training_loop(training, run, _default_callbacks() if callbacks is None else callbacks)
         for p, best in zip(trainable.params, training.best[2]): p.data.copy_(best)
         lora = trainable.to_lora(name=cfg.style, metadata=_metadata(training, shards, run))
