@@ -501,7 +501,8 @@ def browse(images=None, only=()):
         page_of = lambda: chrome.new_context(viewport=size, permissions=may).new_page()
         with server(tmp, *VOILA) as (address, port, token):
             check(nothing_outside, address, port, token, tmp)
-            for name, checks in (("studio", (alpha, triangle, board)), ("gallery", (sweep, survey, pool, transfer, doctor))):
+            pages = {"studio": (alpha, triangle, board), "gallery": (sweep, survey, pool, transfer, doctor)}
+            for name, checks in pages.items():
                 if only and not any(fn.__name__ in only for fn in checks): continue
                 page, wrong = page_of(), []
                 page.on("pageerror", lambda e, wrong=wrong: wrong.append(str(e)))

@@ -620,6 +620,8 @@ class _Comparison:
     overlap:dict=field(default_factory=dict) # 'write', 'read', 'by chance' -> mean cos² of the angles
     interference:Interference=None
 
+    def __str__(self): return _comparison_text(self)
+
 # %% ../nbs/17_doctor.ipynb #abef764c
 def _as_lora(file): # in diffusers' names, from any dialect; `ValueError` that says why not
     if isinstance(file, Lora): return file
@@ -699,8 +701,7 @@ def _comparison_facts(c): # (what, text)
     yield 'cancelled', (f"at equal weights at most {row['cancelled']:.0%}, in {block}; the mix is as "
                         f"strong as its parts with weights × {c.interference.strength:.2f}")
 
-@patch
-def __str__(self:_Comparison):
+def _comparison_text(self):
     head = 'can be mixed' if self.can_mix else f'cannot be mixed: {self.why}'
     facts = [*_comparison_facts(self), ('mix them' if self.can_mix else 'way out', self.advice)]
     return '\n'.join([f"{' and '.join(self.names)}: {head}", *(f'  {k:<9} {v}' for k, v in facts)])
