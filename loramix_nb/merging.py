@@ -12,7 +12,6 @@ from numbers import Real
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 import torch
 from .core import _damage_as_value_error, generator, read_json, write_json
 from .lora import (_add_factors, _check_rank, _down_matrix, Factors, Full, gram, _in_shape,
@@ -20,7 +19,6 @@ from .lora import (_add_factors, _check_rank, _down_matrix, Factors, Full, gram,
                              _scale_factors, _thin_svd, _truncate_layers, _wide)
 from .formats import base_family, _BLOCKS, _block_name, _block_of, _distinct_names, load_lora, _PRESETS
 from .architectures import layers
-if TYPE_CHECKING: from diffusers import DiffusionPipeline
 
 # %% ../nbs/16_merging.ipynb #a75a715b
 _MISSING = 'error', 'skip', 'zero' # how to treat a layer that is not in all LoRAs
@@ -460,7 +458,7 @@ def _merge_orthogonal(loras:list[Lora],    # the first keeps everything
 
 # %% ../nbs/16_merging.ipynb #ccddd557
 @torch.no_grad()
-def layer_inputs(pipe:'DiffusionPipeline', # a text-to-image one
+def layer_inputs(pipe:object,       # a diffusers pipeline from text to image
                  prompts:list[str], # of one style
                  names:list=None,   # which layers; all of them if None
                  n:int=256,         # how many inputs to keep of each
