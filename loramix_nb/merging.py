@@ -457,7 +457,7 @@ def _merge_orthogonal(loras:list[Lora],    # the first keeps everything
 
 # %% ../nbs/16_merging.ipynb #ccddd557
 @torch.no_grad()
-def layer_inputs(pipe:object, # a text-to-image one
+def layer_inputs(pipe:object,       # a diffusers pipeline from text to image
                  prompts:list[str], # of one style
                  names:list=None,   # which layers; all of them if None
                  n:int=256,         # how many inputs to keep of each
