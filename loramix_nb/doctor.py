@@ -619,7 +619,6 @@ class _Comparison:
     cosine:float=0.
     overlap:dict=field(default_factory=dict) # 'write', 'read', 'by chance' -> mean cos² of the angles
     interference:Interference=None
-
     def __str__(self): return _comparison_text(self)
 
 # %% ../nbs/17_doctor.ipynb #abef764c
