@@ -257,7 +257,7 @@ def _fold_batchnorm(net:nn.Module, # layers, a convolution first; others are ret
     new = nn.Sequential(*map(_fold_layer, net)).eval()
     if scale is not None:
         conv = next(m for m in new.modules() if isinstance(m, nn.Conv2d))
-        conv.weight.data /= scale.to(conv.weight).view(1, -1, 1, 1)
+        with torch.no_grad(): conv.weight.div_(scale.to(conv.weight).view(1, -1, 1, 1))
     return new
 
 # %% ../nbs/22_classifier.ipynb #f19ee1b6

@@ -437,6 +437,17 @@ def _list(text, kind): # '0,.2,.5' as numbers
     except ValueError:
         raise ValueError(f"'{text}': give numbers separated by commas, such as 0,1") from None
 
+# %% ../nbs/36_cli.ipynb #9d214b38
+def _base_in(base, precision): # a pipeline, and a context to paint in
+    import torch
+    from contextlib import nullcontext
+    from loramix_nb.core import load_base
+    from loramix_nb.trainable import native_precision
+    pipe = load_base(base, dtype=torch.float32 if precision == 'fp32' else None)
+    dtype = native_precision(pipe.device)
+    if precision == 'fp32' or pipe.device.type != 'cpu' or dtype == torch.float32: return pipe, nullcontext()
+    return pipe, torch.autocast('cpu', dtype)
+
 # %% ../nbs/36_cli.ipynb #84e1d356
 @_job('loramix sweep a.safetensors b.safetensors --prompt "A painting of a boat" --seeds 0,1 -o sweep')
 def _sweep(*loras:str,                # one file, two, or more
@@ -450,17 +461,19 @@ def _sweep(*loras:str,                # one file, two, or more
           guidance:float=4.,         # classifier-free guidance
           negative:str='',           # what is not wanted
           size:int=None,             # pixels a side; default: that of the base
+          precision:Annotated[str, 'bf16 where a CPU computes in it, or fp32', {'choices': ('auto', 'fp32')}]='auto',
          )->dict:
     "Paint every mix of LoRAs, of every prompt, with every seed, and a labelled grid."
     from loramix_nb import sampling
-    from loramix_nb.core import load_base
     from loramix_nb.formats import _distinct_names, load_lora
     _check_out_folder(out)
     found = {n: load_lora(p, n) for n, p in _distinct_names(_files(loras)).items()}
     weights = _mixes(list(found), _list(alphas, float), parts)
     sides = {} if size is None else {'height': size, 'width': size}
-    made = sampling.sweep(load_base(base), found, out, weights, prompt.split('|'),
-                          _list(seeds, int), steps, guidance, negative, **sides)
+    pipe, in_precision = _base_in(base, precision)
+    with in_precision:
+        made = sampling.sweep(pipe, found, out, weights, prompt.split('|'), _list(seeds, int), steps,
+                              guidance, negative, **sides)
     return {'folder': out, 'pictures': len(made), 'grid': str(made.save_grid())}
 
 # %% ../nbs/36_cli.ipynb #3147858e
@@ -528,22 +541,24 @@ def _restyle(photos:str,              # a folder of photos, with its subfolders
             steps:int=20,            # of the scheduler, for strength 1
             guidance:float=4.,       # classifier-free guidance
             seed:int=0,              # of the noise
+            precision:Annotated[str, 'bf16 where a CPU computes in it, or fp32', {'choices': ('auto', 'fp32')}]='auto',
            )->dict:
     "Restyle a folder of photos in a style or a mix."
     from loramix_nb import transfer
-    from loramix_nb.core import load_base
     from loramix_nb.formats import _distinct_names, load_lora
     from loramix_nb.mixer import mix_into
     if not Path(photos).is_dir():
         raise NotADirectoryError(f"'{photos}' is no folder: give a folder of photos")
     _check_out_folder(out)
     paths, weights = _loras(loras) if loras else ([], [])
-    found, pipe = {n: load_lora(p, n) for n, p in _distinct_names(paths).items()}, load_base(base)
+    found = {n: load_lora(p, n) for n, p in _distinct_names(paths).items()}
+    pipe, in_precision = _base_in(base, precision)
     if found: mix_into(pipe, found)
     if image_scale: transfer.load_ip_adapter(pipe)
     net = control and transfer.load_controlnet(pipe, *([] if control == 'canny' else [control]))
-    made = transfer.restyle(pipe, photos, dict(zip(found, weights)) or None, prompt, strength, image_scale, net or None,
-                            seed=seed, steps=steps, guidance=guidance, out=out)
+    with in_precision:
+        made = transfer.restyle(pipe, photos, dict(zip(found, weights)) or None, prompt, strength, image_scale,
+                                net or None, seed=seed, steps=steps, guidance=guidance, out=out)
     return {'folder': out, 'pictures': len(made)}
 
 # %% ../nbs/36_cli.ipynb #0d1f5895

@@ -27,6 +27,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.flop_counter import flop_registry
 from .core import asset, BASES, read_json
 from .architectures import _TEXT, _UNETS
+from .trainable import _autocast
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
@@ -198,6 +199,7 @@ class _FakeGpu(_MemoryTracker):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func is torch.ops.prim.device.default: return _META
         kwargs = dict(kwargs or {})
+        if func._overloadpacket is _aten.to: func, args, kwargs = _as_copy(func, args, kwargs)
         leaves = tree_leaves((args, kwargs))
         if any(map(_is_plain_meta, leaves)): return _on_meta(func, args, kwargs, leaves)
         if kwargs.get('device') == _META: kwargs['device'] = _GPU
@@ -263,6 +265,13 @@ def _sent(x, dtype=None, **kw): return torch.empty_like(x, dtype=dtype, device=_
 
 def _draws_into(func): # such as `normal_`
     return torch.Tag.nondeterministic_seeded in func.tags and func._schema.name.endswith('_')
+
+# %% ../nbs/31_rehearsal.ipynb #aaae08c8
+def _as_copy(func, args, kwargs): # `to`, which inference mode leaves whole, as `_to_copy`
+    given = {a.name: x for a, x in zip(func._schema.arguments, args)} | kwargs
+    x, other, _ = given.pop('self'), given.pop('other', None), given.pop('copy', None)
+    if other is not None: given |= dict(device=other.device, dtype=other.dtype)
+    return _aten._to_copy.default, (x,), given
 
 # %% ../nbs/31_rehearsal.ipynb #d5774caa
 def _is_known(func, leaves): # whether the values of all inputs are known
@@ -337,22 +346,9 @@ def _check_alike(func, args):
                                f"({_NAMES[a.dtype]}) should be the same, in {kernel}")
 
 # %% ../nbs/31_rehearsal.ipynb #51922bde
-_AUTOCAST_HALF = {'conv1d', 'conv2d', 'conv3d', 'linear', 'matmul', '__matmul__', 'mm', 'bmm',
-                  'addmm', 'baddbmm', 'einsum', 'scaled_dot_product_attention'}
-_AUTOCAST_FULL = {'group_norm', 'layer_norm', 'rms_norm', 'softmax', 'log_softmax', 'interpolate',
-                  'mse_loss', 'l1_loss', 'smooth_l1_loss', 'huber_loss', 'cosine_similarity',
-                  'norm', 'pow', '__pow__', 'square', 'exp', 'log', 'rsqrt', 'reciprocal', 'sum',
-                  'prod', 'cumsum', 'cumprod', 'cdist', 'softplus'}
-
-def _autocast(func, args, kwargs): # the arguments as autocast casts them
+def _cast_like_cuda(func, args, kwargs): # the arguments as autocast casts them
     if not torch.is_autocast_enabled('cuda'): return args, kwargs
-    name = getattr(func, '__name__', '')
-    if name not in _AUTOCAST_HALF | _AUTOCAST_FULL: return args, kwargs
-    dtype = torch.float32 if name in _AUTOCAST_FULL else torch.get_autocast_dtype('cuda')
-    def cast(x):
-        floats = isinstance(x, FakeTensor) and x.is_floating_point() and x.dtype != torch.float64
-        return x.to(dtype) if floats else x
-    return tree_map(cast, (args, kwargs))
+    return _autocast(func, args, kwargs, torch.get_autocast_dtype('cuda'))
 
 # %% ../nbs/31_rehearsal.ipynb #4ce33d7e
 def _attention(card, q, k, v, attn_mask=None, dropout_p=0., is_causal=False, scale=None, **_):
@@ -386,7 +382,7 @@ class _CudaFunctions(TorchFunctionMode):
             kwargs['device'] = device = _named(device, _GPU, True)
         if func in (torch.tensor, torch.as_tensor) and device == _GPU:
             return func(*args, **{**kwargs, 'device': 'cpu'}).to(_GPU)
-        args, kwargs = _autocast(func, args, kwargs)
+        args, kwargs = _cast_like_cuda(func, args, kwargs)
         if func is scaled_dot_product_attention and isinstance(args[0], FakeTensor):
             return _attention(self.card, *args, **kwargs)
         return func(*args, **kwargs)
@@ -394,10 +390,14 @@ class _CudaFunctions(TorchFunctionMode):
 # %% ../nbs/31_rehearsal.ipynb #ab132f5e
 def _moved(to, args, kwargs): # C++ code takes a GPU tensor for one on meta, and would copy nothing
     there = isinstance(args[0], FakeTensor)
+    args = *args[:1], *(a for x in args[1:] for a in _told(x))
     if not there and _META in map(_device, (*args[1:], *kwargs.values())):
         return _plainly(to, args, kwargs)
     args, kwargs = tree_map(lambda x: _named(x, _META if there else _GPU), (args, kwargs))
     return to(*args, **kwargs)
+
+def _told(x): # by a tensor that another one is to be like
+    return [x.device, x.dtype] if isinstance(x, Tensor) else [x]
 
 def _plainly(func, args, kwargs):
     with _disable_current_modes(): return func(*args, **kwargs)
@@ -470,6 +470,7 @@ class _Rehearsal:
         yield mock.patch.multiple('torch.cuda', **_cuda_functions(self.card, self.counts))
         yield mock.patch('torch.utils.swap_tensors', _swap)
         yield mock.patch('torch.save', _save_zeros(torch.save))
+        yield mock.patch('loramix_nb.core._digest', lambda w: str(tuple(w.shape))) # of no numbers
         yield mock.patch('concurrent.futures.ThreadPoolExecutor.submit', _submit_now)
         backward = _with_mode(mode, _engine_run_backward)
         yield mock.patch('torch.autograd._engine_run_backward', backward)
