@@ -82,6 +82,7 @@ def _check_line(found, a, b, key): # rows by alpha
             raise ValueError(f"the judge {key!r} does not know {s!r}: its classes are "
                              f"{', '.join(classes)}")
 
+# %% ../nbs/25_analysis.ipynb #cbce2a11
 def _mean_and_spread(rows, c, key): # of P(c): over all pictures, and between the means of the seeds
     of_seed = defaultdict(list)
     for r in rows: of_seed[r['seed']].append(r[key]['probs'][c])
@@ -105,6 +106,7 @@ def _crossing(alphas:list, first:list, second:list)->float: # alpha; nan if it n
             return float(alphas[i-1] + step * -lead[i-1] / (lead[i] - lead[i-1]))
     return float('nan')
 
+# %% ../nbs/25_analysis.ipynb #12046f4a
 def _crossover(c:AlphaCurve)->float|None: # alpha; None if the second style never overtakes
     "The alpha at which the second style becomes as probable as the first."
     alpha = _crossing(c.alphas, c.first, c.mean)
@@ -273,12 +275,14 @@ def _white_to(colour): # a matplotlib colour map
     from matplotlib.colors import LinearSegmentedColormap
     return LinearSegmentedColormap.from_list('style', ['#ffffff', colour])
 
+# %% ../nbs/25_analysis.ipynb #307f6666
 def _plot_probability(ax, xy, p, colour): # xy [n,2], p [n]
     drawn = ax.tripcolor(*xy.T, p, shading='gouraud', cmap=_white_to(colour), vmin=0, vmax=1,
                          rasterized=True) # browsers do not blend the triangles of an SVG
     ax.plot(*xy.T, '.', color='#0004', ms=3)
     ax.figure.colorbar(drawn, ax=ax, shrink=.7, ticks=[0, .5, 1])
 
+# %% ../nbs/25_analysis.ipynb #e3886dad
 def _plot_classes(ax, xy, predicted, classes): # predicted: class index of each mix
     for i in np.unique(predicted):
         ax.plot(*xy[predicted == i].T, 'h', ms=9, color=_style_colour(classes[i], classes),
@@ -296,6 +300,7 @@ def content_against_style(rows:list[dict],       # of a sweep, scored by a judge
     for r in rows: found[tuple(sorted(_mix_weights(r).items()))].append(r)
     return [_content_point(dict(m), rs, subjects, key, subject) for m, rs in found.items()]
 
+# %% ../nbs/25_analysis.ipynb #20ec1c39
 def _content_point(mix, rows, subjects, key, subject): # of one mix
     p = [sum(r[key]['probs'].get(s, 0.) for s in mix) for r in rows]
     kept = _share_with_interval(r[subject]['guess'] == subjects[r['prompt']] for r in rows)
@@ -310,6 +315,7 @@ def _plot_content_point(ax, p): # with its two intervals
     ax.plot([p['style']]*2, [p['content_low'], p['content_high']], color=c, lw=.8)
     ax.plot(p['style'], p['content'], 'o', color=c, ms=size, label=label)
 
+# %% ../nbs/25_analysis.ipynb #9379ef81
 def plot_content(points:list[dict], # of `content_against_style`
                 )->object:
     "Plot recognised subjects against style: pure styles in colour, mixes grey, the base black."
@@ -347,6 +353,7 @@ def _pure_accuracy(rows:list[dict], styles:list[str], key:str='judge')->dict: # 
     return {s: _share_with_interval(r[key]['guess'] == s for r in rows if _mix_weights(r) == {s: 1.})
             for s in styles}
 
+# %% ../nbs/25_analysis.ipynb #6ff9fe9a
 def _baseline(rows:list[dict], classes:list[str], key:str='judge')->dict: # class -> share
     "What pictures without any style are classified as."
     bare = [r for r in rows if not _mix_weights(r)]

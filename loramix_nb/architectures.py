@@ -21,11 +21,13 @@ def _models(models): # by name; `models` is a pipeline, or that already
     if isinstance(models, dict): return models
     return {k: m for k in _MODELS if (m := getattr(models, k, None)) is not None}
 
+# %% ../nbs/11_architectures.ipynb #6eae0927
 def layers(models:object)->dict: # layer name -> module; `models` is a pipeline, or {'unet': model, …}
     "The linear and convolution layers of a pipeline, by the names that LoRAs use."
     found = ((f'{home}.{name}', m) for home, model in _models(models).items() for name, m in model.named_modules())
     return {_layer_name(k): m for k, m in found if isinstance(m, (torch.nn.Linear, torch.nn.Conv2d))}
 
+# %% ../nbs/11_architectures.ipynb #69306266
 def _layer_name(name): # of a model's own module; what a file calls `to_out` may be a list there, here it is a layer
     return _module_name(name).removesuffix('.0') if name.endswith('to_out') else _module_name(name)
 

@@ -244,11 +244,13 @@ def _differences(span, V, by): # [m, m]
     F = torch.as_tensor(by.of_mixes(span.loras, V), dtype=torch.float64)
     return torch.cdist(F, F, compute_mode='donot_use_mm_for_euclid_dist')
 
+# %% ../nbs/30_breeding.ipynb #dfe788d7
 def _score(f, D, k, span, V, names): # one fitness: a number, or several, for each of V
     if f == 'novelty': return novelty(D, k)
     if isinstance(f, Votes): return _vote_scores(f, names, len(V))
     return f.of_mixes(span.loras, V) if hasattr(f, 'of_mixes') else f(_merged(span, V, names))
 
+# %% ../nbs/30_breeding.ipynb #db1520fd
 def _merged(span, V, names): # `Lora`s; those without a name are children
     names = [*names, *['child']*(len(V) - len(names))]
     return [span.merge(v, n) for v, n in zip(V, names)]
@@ -259,6 +261,7 @@ def _scores(c, span, V, names): # V: members first, then offspring -> difference
     columns = [_column(_score(f, D, c.neighbours, span, V, names), len(V)) for f in c.fitness]
     return D, np.concatenate(columns, 1)
 
+# %% ../nbs/30_breeding.ipynb #d5f0dc6b
 def _column(x, n): # [n, s]
     x = np.asarray(x, float)
     if len(x) != n: raise ValueError(f"fitness gave {len(x)} numbers for {n} LoRAs: one each")
@@ -270,6 +273,7 @@ def _vote_scores(votes, names, n): # unseen offspring get a strength of 0, the m
     r = votes.ranking(); strength = dict(zip(r.items, r.strength))
     return np.array([strength.get(x, 0.) for x in names] + [0.]*(n - len(names)))[:n]
 
+# %% ../nbs/30_breeding.ipynb #01a8c3af
 def _accepted(c, span, V, n): # indices in V; members were accepted before
     offspring = list(range(n, len(V)))
     if c.accept is not None:
@@ -353,6 +357,7 @@ def _check_fitness(c):
         raise ValueError(f"by={c.by!r}: it is 'distance', 'cosine' or a PictureFeatures")
     for f in c.fitness: _check_one_fitness(f)
 
+# %% ../nbs/30_breeding.ipynb #cbb1bfa9
 def _check_one_fitness(f):
     if f != 'novelty' and not callable(f) and not isinstance(f, Votes):
         raise ValueError(f"fitness {f!r}: it is 'novelty', a function, a PictureFeatures or Votes")

@@ -105,6 +105,7 @@ def _model_card(lora:Lora, prompts=(), # of the sample pictures
         'ranks': ', '.join(map(str, lora.ranks)), 'counts': _picture_counts(m.get('counts', '{}')),
         'config': json.dumps(json.loads(m.get('config', '{}')), indent=1)})
 
+# %% ../nbs/15_callbacks.ipynb #dcb95396
 def _picture_counts(text): # of JSON: style -> pictures
     counts = json.loads(text).items()
     return ', '.join(f"{n} pictures ({s.replace('_', ' ')})" for s, n in counts) or 'unknown pictures'

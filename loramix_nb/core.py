@@ -31,6 +31,7 @@ def device()->'torch.device': # cuda, mps or cpu
     if torch.cuda.is_available(): return _ranked_gpu()
     return torch.device('mps' if torch.backends.mps.is_available() else 'cpu')
 
+# %% ../nbs/00_core.ipynb #7bb57f85
 def _ranked_gpu(): # the first one without `LOCAL_RANK`
     import torch
     rank = os.environ.get('LOCAL_RANK')
@@ -44,6 +45,7 @@ def _processes(where=None): # accelerate's state on a device; None for a single 
     from accelerate import PartialState
     return PartialState(cpu=torch.device(where or device()).type == 'cpu')
 
+# %% ../nbs/00_core.ipynb #44d6a088
 def _wait_for_all():
     if p := _processes(): p.wait_for_everyone()
 
@@ -53,6 +55,7 @@ def _my_share(items:list)->list: # of this process
     p = _processes()
     return items[p.process_index::p.num_processes] if p else items
 
+# %% ../nbs/00_core.ipynb #d707f9ae
 def _gathered(items:list)->list: # those of all processes
     if not _processes(): return items
     from accelerate.utils import gather_object
@@ -121,6 +124,7 @@ def write_jsonl(path:str|Path, # file to write
     "Write rows as JSON lines, atomically."
     with atomic_path(path) as p: p.write_text(''.join(map(_json_line, rows)), 'utf-8')
 
+# %% ../nbs/00_core.ipynb #7dc1618e
 def _json_line(row): return json.dumps(row, default=_plain, ensure_ascii=False) + '\n'
 
 # %% ../nbs/00_core.ipynb #55058e2c
@@ -289,6 +293,7 @@ def _svg(fig)->str: # <svg …>
 def _is_finite(x, kind=Real): # a number that is no truth value, NaN or infinity
     return isinstance(x, kind) and not isinstance(x, bool) and math.isfinite(x)
 
+# %% ../nbs/00_core.ipynb #548c02ab
 def _check_number(name:str, # of the argument, for the error
                   value, # what was passed
                   least:float=None, # smallest allowed; None: any
@@ -310,6 +315,7 @@ def _versions()->dict: # library -> version, of those that are installed
     names = 'loramix_nb torch diffusers transformers peft fastai webdataset numpy pillow'.split()
     return {'python': platform.python_version(), 'platform': system, **dict(_installed(names))}
 
+# %% ../nbs/00_core.ipynb #ce60f162
 def _installed(names): # yields (name, version) of those that are installed
     for name in names:
         with suppress(metadata.PackageNotFoundError): yield name, metadata.version(name)
@@ -362,10 +368,12 @@ class Run:
         # read back even the first time: a tuple is a list on every call or on none
         return read_json(file)['result']
 
+# %% ../nbs/00_core.ipynb #4550b4d4
 def _changed(was, now): # 'a=1 and not 2, …', '' for equal dicts
     keys = [k for k in {**was, **now} if was.get(k) != now.get(k)]
     return ', '.join(f'{k}={was.get(k)!r} and not {now.get(k)!r}' for k in keys)
 
+# %% ../nbs/00_core.ipynb #74fbc0a0
 def _timed(fn):
     start, result = time.perf_counter(), fn()
     return {'result': result, 'seconds': round(time.perf_counter() - start, 3)}
@@ -448,11 +456,13 @@ def _read_folder(source, **kw): # or a repository of the hub
     if variant := _only_variant(source): kw = {'variant': variant, **kw}
     return DiffusionPipeline.from_pretrained(source, **kw)
 
+# %% ../nbs/00_core.ipynb #dfe03bf2
 def _only_variant(source)->str: # 'fp16' of a folder that has nothing but model.fp16.safetensors
     files = [f for part in ('unet', 'transformer') for f in Path(source).glob(f'{part}/*.safetensors')]
     names = {f.name.partition('.')[2].removesuffix('safetensors').split('-')[0].strip('.') for f in files}
     return min(names, key=lambda v: (v != 'fp16', v)) if names and '' not in names else ''
 
+# %% ../nbs/00_core.ipynb #a558a4ce
 def _why_not_loaded(source, e):
     if Path(source).is_dir(): return f"base '{source}' is not whole: {str(e).splitlines()[0]}"
     if Path(source).is_file():
@@ -501,6 +511,7 @@ def fingerprint(pipe:object)->str: # 16 hex characters
     if sum(f.stat().st_size for f in files) < _SLOW: return _fingerprint(weights, files)
     return _remembered(_identity(weights, files), lambda: _fingerprint(weights, files))
 
+# %% ../nbs/00_core.ipynb #d567303e
 def _fingerprint(weights, files):
     import torch
     rounded = any(p.dtype == torch.bfloat16 or _is_away(p) for p in weights)
@@ -512,6 +523,7 @@ def _digest(w): # of a tensor
     bits = w.detach().to('cpu', torch.float16).contiguous()
     return hashlib.sha256(str(tuple(w.shape)).encode() + bits.numpy().tobytes()).hexdigest()
 
+# %% ../nbs/00_core.ipynb #ae1dc325
 def _is_away(w): return w.device.type == 'meta' # by diffusers' sequential offloading
 
 def _joined(digests): return hashlib.sha256(''.join(sorted(digests)).encode()).hexdigest()[:16]
@@ -528,6 +540,7 @@ def _weight_files(pipe)->list: # of safetensors; [] where they are not known
     # model.fp16.safetensors counts only where there is no model.safetensors
     return [f for own in found for f in ([f for f in own if '.' not in f.stem] or own)]
 
+# %% ../nbs/00_core.ipynb #0c53e34c
 def _fingerprint_of_files(weights, files)->str: # '' where these weights are no rounded copy of theirs
     from safetensors import safe_open
     exact, rounded = [], []
@@ -555,6 +568,7 @@ def _identity(weights, files)->str: # of a base whose weights are in files
         if not _is_away(p): h.update(some(p))
     return h.hexdigest()[:32]
 
+# %% ../nbs/00_core.ipynb #01d3aa65
 def _remembered(key, compute)->str: # a fingerprint, in the user's cache
     home = Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')
     file = home/'loramix_nb'/'fingerprints'/key

@@ -54,6 +54,7 @@ def _named_styles(styles):
     _refuse_unknown(set(styles) - set(ERAS))
     return {name: ERAS[name] for name in styles}
 
+# %% ../nbs/03_data.ipynb #a106b87d
 def _refuse_unknown(styles):
     if styles:
         raise ValueError(f"the painter knows no style {', '.join(sorted(styles))}: "

@@ -106,6 +106,7 @@ def _demo_mixes(styles:list)->list[dict]: # weights by name
     lines = [w for a, b in combinations(styles, 2) for w in between(a, b)]
     return lines + (_mixes_of_three(styles) if len(styles) == 3 else []) + [{}]
 
+# %% ../nbs/35_demo.ipynb #bce1a2ac
 def _mixes_of_three(styles):
     return [dict(zip(styles, (.15, .35, .5))), {s: round(1/3, 4) for s in styles}]
 
@@ -204,6 +205,7 @@ def _with_vae_round_trips(pipe, pictures, labels, every:int=3)->tuple: # (pictur
     "Add every third picture once more, after a round trip through the VAE."
     return np.concatenate([pictures, vae_round_trip(pipe, pictures[::every])]), list(labels) + list(labels[::every])
 
+# %% ../nbs/35_demo.ipynb #bb9c8601
 def _painter_splits(demo)->list: # training, validation, test
     "Newly painted pictures of the styles, of the plain style and of others."
     classes, n = [*demo.styles, 'plain', 'other'], demo.config.judged

@@ -45,6 +45,7 @@ def _check_kind(layer, keys): # part -> key; refuses a LoRA and a LoHa in one
         first, second, *_ = kinds.values()
         raise ValueError(_TWICE.format(_module_name(layer) or layer, first, repr(second)))
 
+# %% ../nbs/09_dialects.ipynb #e86c20a0
 def _layer_parts(tensors:dict, # key -> Tensor, as a file has them
                 )->tuple[dict, list]: # layer as the file names it -> {part: key}; keys that are not understood
     "The tensors of a file, layer by layer."
@@ -74,12 +75,14 @@ def _cayley(blocks, constraint): # (I + Q)(I - Q)⁻¹ for Q = B - Bᵀ, whose n
     eye = torch.eye(Q.shape[-1], dtype=Q.dtype)
     return (eye + Q) @ torch.linalg.inv(eye - Q)
 
+# %% ../nbs/09_dialects.ipynb #ebcc4562
 def _oft(c, W):
     B = c.parts['oft']
     R = _cayley(B, float(c.parts.get('alpha', 0.)) * len(W))
     new = torch.einsum('knm,kn...->km...', R, W.unflatten(0, (len(B), -1))).flatten(0, 1)
     return new * c.parts.get('rescale', torch.ones(())).double() - W
 
+# %% ../nbs/09_dialects.ipynb #61ea961c
 def _boft(c, W):
     B = c.parts['oft']; R, half = _cayley(B, float(c.parts.get('alpha', 0.)) * len(W)), B.shape[-1] // 2
     new = W
@@ -99,6 +102,7 @@ def _ia3(c, W):
     w, by_column = c.parts['ia3'].double().flatten(), bool(c.parts['on_input'])
     return W * w.reshape(*([1, -1] if by_column else [-1, 1]), *[1]*(W.ndim - 2))
 
+# %% ../nbs/09_dialects.ipynb #2e95cf97
 def _glora(c, W):
     A1, A2, B1, B2 = (c.parts[p].double() for p in ('a1', 'a2', 'b1', 'b2'))
     if 'bm' in c.parts: B = torch.einsum('op,pqkl,qi->oikl', B1.flatten(1), c.parts['bm'].double(), B2.flatten(1))
@@ -124,6 +128,7 @@ def _whole(p, key): # a factor that is stored whole, or as a product: (left, rig
     w = _wide(p[key]); m = w.flatten(1)
     return (m, torch.eye(m.shape[1])) if m.shape[1] <= len(m) else (torch.eye(len(m)), m)
 
+# %% ../nbs/09_dialects.ipynb #4da23f72
 def _loha(p): # (up, down, rank)
     if 'hada_t1' in p:
         lefts = [_wide(p[f'hada_w{i}_a']).T for i in (1, 2)]
@@ -183,6 +188,7 @@ def _check_parts(parts): # each is a finite block of numbers, and a factor is a 
             raise ValueError(f"it contains NaN or infinity (in its '{name}'): the training diverged, or the file is "
                              "damaged: take an earlier checkpoint, or download it again")
 
+# %% ../nbs/09_dialects.ipynb #39369659
 def _relative(parts): # the kind of a change that needs the base, or ''
     if {'magnitude', 'dora_scale'} & set(parts): return 'dora'
     if 'oft' in parts: return 'boft' if parts['oft'].ndim == 4 else 'oft'
@@ -214,6 +220,7 @@ def _changes_from(parts:dict,       # part -> Tensor, of one layer
     if not out: raise ValueError(f"it has only {', '.join(sorted(parts))}")
     return out
 
+# %% ../nbs/09_dialects.ipynb #9f7d9cb6
 def _with_whole(change, whole): return _add_factors([whole, change], [1., 1.]) if change else whole
 
 # %% ../nbs/09_dialects.ipynb #c08fa213
@@ -223,6 +230,7 @@ def _spans(total, shares): # the rows of each share
     at, unit = 0, total // sum(shares)
     for s in shares: yield slice(at, at := at + s * unit)
 
+# %% ../nbs/09_dialects.ipynb #2d6df6fc
 def _turn(t): return torch.cat(t.chunk(2)[::-1]) # shift and scale, the other way round
 
 # %% ../nbs/09_dialects.ipynb #282ed52c
@@ -271,6 +279,7 @@ def _join_rows(pieces:list, # `Factors` and `Full`s in the order of the rows; No
 # %% ../nbs/09_dialects.ipynb #cfbcc939
 def _home(family): return 'unet.' if family == 'unet' else 'transformer.'
 
+# %% ../nbs/09_dialects.ipynb #9c98771d
 def _shape_of_parts(p): # [out, in] of a layer's change, or () where its parts do not say
     def size(k, t): # of a LoKr's factor
         if k in p: return p[k].shape[:2]
@@ -293,6 +302,7 @@ def _targets(family, layer): # (diffusers' layers, the table's entry or None, wh
     if not name or family not in ('', 'unet') and name.startswith('unet.'): return [], None, False
     return [_t5(family, name)], None, False
 
+# %% ../nbs/09_dialects.ipynb #cb6c6ffc
 def _check_once(targets, parts): # refuses a layer under two names
     owner = {}
     for layer, (names, _, _) in targets.items():
@@ -306,11 +316,13 @@ def _check_once(targets, parts): # refuses a layer under two names
 def _idle(c): # a piece that was not trained: only XLabs' and joined files have any
     return not (c.up if isinstance(c, Factors) else c.diff).any() if not isinstance(c, Relative) else False
 
+# %% ../nbs/09_dialects.ipynb #b07e67e1
 def _halves(kinds): # whether a layer has two rows for a column, that is, a shift and a scale
     change = kinds.get(''); inner = change.change if isinstance(change, Relative) else change
     shape = inner.shape if inner else None # the base tells
     return shape is None or len(shape) > 1 and shape[0] == 2 * shape[1]
 
+# %% ../nbs/09_dialects.ipynb #9676eb5a
 def _pieces(change, shares, layers, swap):
     if isinstance(change, Relative):
         return [replace(change, layers=tuple(layers), row=i, swap=swap) for i in range(len(layers))]
@@ -325,6 +337,7 @@ def _changes_of(names, entry, own, kinds): # diffusers layer, with '.bias' for a
     return {name + kind: c for kind, change in kinds.items()
             for name, c in zip(names, _pieces(change, entry.shares, names, swap)) if not _idle(c) or _idle(change)}
 
+# %% ../nbs/09_dialects.ipynb #f8120efb
 def _read_changes(tensors:dict,     # key -> Tensor, as a file has them
                  scale_of=None,    # (layer, rank) -> scale or None, from a peft configuration
                  strict:bool=True, # refuse layers of rank 0; else they are left out
@@ -352,11 +365,13 @@ def _read_changes(tensors:dict,     # key -> Tensor, as a file has them
 def _rank_of(parts): # where a part shows it
     return next((len(parts[p]) for p in ('down', 'hada_w1_b', 'lokr_w2_b', 'lokr_w1_b') if p in parts), 1)
 
+# %% ../nbs/09_dialects.ipynb #4b7ee4e9
 def _agrees(layer, change, fused): # a fused layer beside its pieces says the same again, up to rounding
     other = fused.get(layer, change)
     if other is change or isinstance(change, Relative) or distance(other, change) <= .01 * norm(change): return True
     raise ValueError(f"it holds two changes for '{layer}', one of its own and another one in a fused layer: keep one")
 
+# %% ../nbs/09_dialects.ipynb #106faef1
 def _check_families(family, lost): # refuses a file of two families
     if other := next((l for l in lost if _bare_layer(l) and any(_look_up(f, _bare_layer(l)) for f in _FAMILIES)), None):
         also = _family_of({l: () for l in lost})
@@ -370,10 +385,12 @@ def _shaped(layer, c): # LyCORIS stores a 3 x 3 window of a LoHa or LoKr flat, a
     if not isinstance(c, Factors) or len(c.shape) != 2 or c.shape[1] % 9 or not _WINDOW.fullmatch(layer): return c
     return _in_shape(c, (c.shape[0], c.shape[1] // 9, 3, 3))
 
+# %% ../nbs/09_dialects.ipynb #9c6df590
 def _t5(family, layer): # FLUX has CLIP and T5; kohya numbers T5 as SD3's third text encoder
     layer = layer.replace('.text_model.encoder.block.', '.encoder.block.') # which is no CLIP
     return layer.replace('text_encoder_3.', 'text_encoder_2.') if family == 'flux' else layer
 
+# %% ../nbs/09_dialects.ipynb #b85f7eb7
 def _comfy_text(name): # ComfyUI calls text encoders by what they are
     numbers = {'clip_l': '', 'clip_h': '', 'clip_g': '_2', 't5xxl': '_3'}
     pattern = rf"text_encoders\.({'|'.join(numbers)})\.transformer\."
@@ -387,6 +404,7 @@ def _low_rank(D, energy): # factors of the smallest rank that keeps a share of �
     if r * sum(D.flatten(1).shape) >= D.numel() or D.ndim not in (2, 4): return Full(D.float())
     return Factors((U[:, :r] * root).float(), (root[:, None] * Vh[:r]).reshape(r, *D.shape[1:]).float())
 
+# %% ../nbs/09_dialects.ipynb #5ce015b2
 def _on_base(layer, change, weights): # ΔW of all the layers that it is for, in float64
     layers = change.layers or (layer,)
     if missing := [l for l in layers if l not in weights]:
@@ -435,6 +453,7 @@ class _Layers(Mapping):
     def __iter__(self): return iter(self.makers)
     def __len__(self): return len(self.makers)
 
+# %% ../nbs/09_dialects.ipynb #42c02750
 def _own_layers(changes, family, xl): # the family's own name -> (a diffusers name, what makes that and its changes)
     fused, out = {}, {}
     for name, kinds in _grouped(changes).items():
@@ -449,6 +468,7 @@ def _own_layers(changes, family, xl): # the family's own name -> (a diffusers na
     for (own, entry), (name, kinds) in fused.items(): out[own] = name, partial(_join_layer, name, entry, kinds)
     return out
 
+# %% ../nbs/09_dialects.ipynb #e439f6bb
 def _join_layer(name, entry, kinds): # kinds: '' and '.bias' -> the pieces
     swap = 'swap' in entry.options and _halves({k: c for k, (c, *_) in kinds.items()})
     try: return name, {kind: _joined(cs, entry.shares, swap) for kind, cs in kinds.items()}
@@ -459,11 +479,13 @@ def _by_row(c): # a DoRA that gives each row its length: its rows know nothing o
     if not isinstance(c, Relative) or c.kind != 'dora' or len(c.layers) > 1: return False
     return 'magnitude' in c.parts or len(c.parts['dora_scale']) == c.change.shape[0]
 
+# %% ../nbs/09_dialects.ipynb #b8f2984c
 def _joined_dora(cs, shares, swap):
     inner = _joined([c.change for c in cs], shares, swap)
     m = torch.cat([c.parts['magnitude' if 'magnitude' in c.parts else 'dora_scale'].flatten() for c in cs])
     return Relative('dora', {**_parts_of(inner, '', True), 'dora_scale': (_turn(m) if swap else m)[:, None]}, inner)
 
+# %% ../nbs/09_dialects.ipynb #3e232260
 def _joined(cs, shares, swap):
     if all(map(_by_row, cs)) and (len(cs) > 1 or cs[0].swap != swap): return _joined_dora(cs, shares, swap)
     if any(isinstance(c, Relative) for c in cs):
@@ -480,12 +502,14 @@ def _kohya_stem(layer, xl): # for UNets, and for what is in no table; xl: with S
     if xl and model == 'unet': name = _to_ldm(name)
     return f"lora_{home}_{name.replace('.', '_')}"
 
+# %% ../nbs/09_dialects.ipynb #399d8810
 def _text_stem(layer, family): # kohya's names for text encoders, which ComfyUI has too
     model, _, name = layer.partition('.')
     number = model[13:] or ('1' if family in ('flux', 'sd3') else '')
     if family == 'flux' and number == '2': number = '3'
     return f"lora_te{number}_{name.replace('.', '_')}"
 
+# %% ../nbs/09_dialects.ipynb #4a571895
 def _file_layers(changes, family, format, xl)->Mapping: # a file's name of a layer -> (diffusers', {kind: change})
     if format == 'diffusers': return {k: (k, kinds) for k, kinds in _grouped(changes).items()}
     if format == 'peft':
@@ -502,11 +526,13 @@ def _file_layers(changes, family, format, xl)->Mapping: # a file's name of a lay
 # %% ../nbs/09_dialects.ipynb #0e600e58
 def _as_stored(change, layer): return change
 
+# %% ../nbs/09_dialects.ipynb #9135cd6e
 def _alpha_tensor(f, layer): # float32, as kohya's files have it
     alpha = torch.tensor(f.alpha, dtype=torch.float32)
     if torch.isfinite(alpha) and bool(alpha) == bool(f.alpha): return alpha
     raise ValueError(f"module '{layer}': its alpha of {f.alpha:.3g} does not fit float32; save as 'diffusers'")
 
+# %% ../nbs/09_dialects.ipynb #4a9d44ed
 def _parts_of(change, kind, layer): # part -> Tensor, as a file with words for all of them has them
     if isinstance(change, Relative): # a magnitude is a column here
         return {k: t.flatten()[:, None] if k == 'magnitude' else t for k, t in change.parts.items()}
@@ -534,6 +560,7 @@ def _write_changes(changes:dict,       # diffusers layer -> change
     for stem in layers: out |= _tensors_of(stem, *layers[stem], format, fit)
     return out
 
+# %% ../nbs/09_dialects.ipynb #04afa732
 def _tensors_of(stem, layer, kinds, format, fit=_as_stored): # of one layer
     out = {}
     for kind, change in kinds.items():
@@ -541,6 +568,7 @@ def _tensors_of(stem, layer, kinds, format, fit=_as_stored): # of one layer
         out |= _layer_tensors(stem, layer, kind, fit(change, layer + kind), format)
     return out
 
+# %% ../nbs/09_dialects.ipynb #91c617e2
 def _layer_tensors(stem, layer, kind, change, format):
     if format in ('comfy', 'kohya'):
         return {f'{stem}.{_WORDS_OF.get(p, p)}': t for p, t in _parts_of(change, kind, layer).items()}

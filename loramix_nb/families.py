@@ -313,6 +313,7 @@ def _ldm_blocks(): # (the LDM code's name, diffusers' name) of every resnet and 
     yield from (('middle_block.0', 'mid_block.resnets.0'), ('middle_block.1', 'mid_block.attentions.0'),
                 ('middle_block.2', 'mid_block.resnets.1'))
 
+# %% ../nbs/08_families.ipynb #40c69182
 def _ldm():
     for theirs, ours in _ldm_blocks():
         inside = _RESNET.items() if 'resnets' in ours else ((n, n) for n in _ATTENTION)
@@ -336,6 +337,7 @@ class _Entry:
     ratio:Fraction|None=None  # rows per column, where that tells families apart
     options:frozenset=frozenset() # 'swap', 'read', 'xl', 'sd'
 
+# %% ../nbs/08_families.ipynb #271895ab
 def _entry(line):
     theirs, ours, *options = line.split()
     stem, _, rest = ours.partition('{')
@@ -362,6 +364,7 @@ def _bare_layer(layer:str)->str:
     while m := _PREFIX.match(layer): layer = layer[m.end():]
     return layer.replace('.processor.to_', '.to_')
 
+# %% ../nbs/08_families.ipynb #8281bad3
 @lru_cache(2**14)
 def _shape_of(name): return re.sub(r'\d+|\*', '#', name).replace('.', '_')
 
@@ -377,6 +380,7 @@ def _index(family): # names without their numbers -> [(regular expression, entry
             index.setdefault(_shape_of(name.removesuffix('.scale')), []).append(found)
     return index
 
+# %% ../nbs/08_families.ipynb #96c2d71c
 def _look_up(family:str, # a key of `FAMILIES`
             name:str,   # a bare name, with dots or underscores
            )->tuple|None: # (entry, its numbers, which of `entry.ours` it is or -1 if it is the family's own name)
@@ -389,6 +393,7 @@ def _look_up(family:str, # a key of `FAMILIES`
 def _contradicts(entry, i, shape): # whether a change has another shape than this layer of the family
     return i < 0 and entry.ratio is not None and len(shape) == 2 and Fraction(shape[0], shape[1]) != entry.ratio
 
+# %% ../nbs/08_families.ipynb #60911be9
 def _hits(family, layers): # how many names a table knows; 0 if one of its layers has the wrong shape
     hits = [(h, s) for name, s in layers.items() if (n := _bare_layer(name)) and (h := _look_up(family, n))]
     return 0 if any(_contradicts(e, i, s) for (e, _, i), s in hits) else len(hits)
@@ -426,12 +431,14 @@ def _fill(name, numbers): # a table's name with its numbers
     numbers = iter(numbers)
     return '.'.join(next(numbers) if w == '*' else w for w in name.split('.'))
 
+# %% ../nbs/08_families.ipynb #4ccd8df7
 def _from_ldm(name:str)->str: # underscores as kohya has them in; dots out
     "A kohya UNet name with LDM block numbers, as diffusers names it; other names come back dotted."
     found = _look_up('unet', name)
     if found and found[2] < 0: return _fill(found[0].ours[0], found[1])
     return _with_dots(name)
 
+# %% ../nbs/08_families.ipynb #53b71a81
 def _to_ldm(name:str, xl:bool=True)->str: # dots in, dots out
     "A diffusers UNet name with the block numbers of the LDM code; names that it lacks stay as they are."
     if not (found := _look_up('unet', name)) or found[2] < 0: return name

@@ -59,6 +59,7 @@ def _plain(t): # not sparse, not quantised, and no larger than what it is stored
     return (t.layout == torch.strided and not t.is_quantized and not t.is_complex()
             and t.numel() * t.element_size() <= t.untyped_storage().nbytes())
 
+# %% ../nbs/10_formats.ipynb #412b69bc
 def _named_well(path, names, look): # before anything is read: so many names alone would fill the memory
     if len(names) > _MANY: raise ValueError(f"'{path}' holds {len(names)} tensors, which is no LoRA")
     if long := next((n for n in names if len(str(n)) > _LONG), None):
@@ -114,6 +115,7 @@ def _open_peft(folder, look=None):
     config = folder/'adapter_config.json'
     return tensors, {**metadata, 'peft_config': _text(config)} if config.exists() else metadata
 
+# %% ../nbs/10_formats.ipynb #c5f645cc
 def _text(file): # of a small file
     _head(file)
     if (size := file.stat().st_size) > 2**22: raise ValueError(f"'{file}' has {size:,} bytes: no configuration has")
@@ -322,6 +324,7 @@ def _finite(tokens):
         raise ValueError(f"the embedding '{odd}' contains NaN or infinity")
     return tokens
 
+# %% ../nbs/10_formats.ipynb #d878a1e0
 def _source(path):
     if path.name.endswith('.index.json') or not (path.is_file() or [*path.glob('adapter_model.[sb]*[sn]')]):
         return {'file': path.name} # of several files
@@ -347,6 +350,7 @@ def _check_content(file, names): # refuses by its names what is no LoRA, before 
         raise ValueError(f"'{file}' is (a piece of) a checkpoint and no LoRA: it holds weights of a base, such as "
                          f"'{own}'; `extract(tuned, base)` makes a LoRA of the difference between two bases")
 
+# %% ../nbs/10_formats.ipynb #70c4ca1f
 def _of_a_base(layer): # whether a family's table knows it
     bare = _bare_layer(layer)
     return bool(bare) and any(_look_up(family, bare) for family in _FAMILIES)
@@ -376,6 +380,7 @@ def base_family(lora:Lora)->str: # 'sd1', 'sd2', 'sdxl', a transformer's such as
     if len(cross) == 1 and width <= {320, 640, 1280}: return _CROSS.get(cross.pop(), 'custom')
     return _CROSS.get(clip.pop(), 'custom') if not cross and len(clip) == 1 else 'custom'
 
+# %% ../nbs/10_formats.ipynb #a685264c
 def _size(change): # its shape; () for what only a base can tell
     if isinstance(change, Relative): return _size(change.change) if change.change and len(change.layers) < 2 else ()
     return change.shape
@@ -393,6 +398,7 @@ def _table_of(lora): # the family whose table has its names, or '' where several
 def _loses(t, dtype): # more than rounding: what is too large for the dtype, or too small
     return not (t.to(dtype).double() - t.double()).norm() <= torch.finfo(dtype).eps * t.double().norm()
 
+# %% ../nbs/10_formats.ipynb #de002121
 def _fitted(f, dtype, layer): # both factors, in the file's dtype
     pair = f.up, f.down
     if not (all(map(_all_finite, pair)) and math.isfinite(f.scale)):
@@ -407,6 +413,7 @@ def _fitted(f, dtype, layer): # both factors, in the file's dtype
                          f"{large[0]:.3g} and {large[1]:.3g}; save as float32 or bfloat16")
     return tuple(t.to(dtype).contiguous() for t in pair)
 
+# %% ../nbs/10_formats.ipynb #b61ee138
 def _fitted_change(change, layer, dtype): # any change, in the file's dtype
     if isinstance(change, Factors): return replace(change, **dict(zip(('up', 'down'), _fitted(change, dtype, layer))))
     if isinstance(change, Full): return replace(change, diff=_fitted_tensor(change.diff, dtype, layer))
@@ -437,6 +444,7 @@ def _usual_format(lora): # what most programs read
     if not all(isinstance(f, Factors) for f in lora.values()): return 'comfy' if other else 'kohya'
     return 'native' if _table_of(lora) in _NATIVE else 'diffusers'
 
+# %% ../nbs/10_formats.ipynb #19e113a0
 def _layers_for(lora, format): # the file's name of each layer -> (diffusers' name, {'': change, '.bias': change})
     family = _table_of(lora)
     if format == 'native' and not family and any(k.startswith('transformer.') for k in lora):
@@ -450,6 +458,7 @@ def _is_xl(lora): # whether SDXL's block numbers and encoders are meant; by its 
         return True
     return not any(map(_size, lora.values())) and any(re.search(r'unet.*former_blocks\.[1-9]', k) for k in lora)
 
+# %% ../nbs/10_formats.ipynb #e3763e70
 def _file_tensors(lora:Lora, format:str='diffusers', dtype:torch.dtype|None=None)->dict: # key -> Tensor
     "The tensors of a LoRA file, under the names of its format."
     return dict(_FileTensors(lora, format, dtype))
@@ -478,6 +487,7 @@ class _FileTensors(Mapping): # key -> Tensor
     def __iter__(self): return iter(self.shapes)
     def __len__(self): return len(self.shapes)
 
+# %% ../nbs/10_formats.ipynb #0133ae9b
 def _shapes(tensors): return getattr(tensors, 'shapes', tensors) # as they are, without their numbers
 
 # %% ../nbs/10_formats.ipynb #38309ac5
@@ -501,6 +511,7 @@ def _one(values): # of layers
     values = set(values)
     return str(values.pop()) if len(values) == 1 else 'Dynamic'
 
+# %% ../nbs/10_formats.ipynb #7e88b156
 def _kohya_metadata(lora, facts=None): # kohya's words for the network; its arguments are those for convolutions
     if facts is None:
         facts = [(k, f.rank, f.alpha, len(f.bare_shape) == 4) for k, f in lora.items() if isinstance(f, Factors)]
@@ -511,6 +522,7 @@ def _kohya_metadata(lora, facts=None): # kohya's words for the network; its argu
     args = {'conv_dim': _one(f[1] for f in windows), 'conv_alpha': _one(f[2] for f in windows)} if windows else None
     return out | ({'ss_network_args': json.dumps(args)} if args and 'ss_network_args' in lora.metadata else {})
 
+# %% ../nbs/10_formats.ipynb #3889bd12
 def _grown(lora, facts): # fused layers of a higher rank than any of their pieces
     most = max((f.rank for f in lora.values() if isinstance(f, Factors)), default=0)
     grown = {k: rank for k, rank, *_ in facts if rank > most}
@@ -591,6 +603,7 @@ def save_lora(lora:Lora,                  # what to write
     if format == 'peft': return _save_peft(lora, tensors, Path(path))
     return _write_safetensors(tensors, _file_metadata(lora, format, tensors.facts) | _hashes(lora, tensors), path)
 
+# %% ../nbs/10_formats.ipynb #1f8f2228
 def _for_format(lora, format): # with alpha multiplied in, where the format has no place for it that most programs read
     usual, format = format is None, format or _usual_format(lora)
     if format not in _FORMATS: raise ValueError(f"unknown LoRA format '{format}'; there are {', '.join(_FORMATS)}")
@@ -669,6 +682,7 @@ def summary(self:Lora)->str: # a Markdown table
              for b, n in block_norms(self).items()]
     return '\n'.join([head, '', '| block | modules | ‖ΔW‖ | share of ‖ΔW‖² |', '|---|---:|---:|---:|', *table])
 
+# %% ../nbs/10_formats.ipynb #84bf8c8a
 @patch
 def _repr_markdown_(self:Lora): return self.summary()
 

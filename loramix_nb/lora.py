@@ -64,10 +64,12 @@ def _wide(t:Tensor)->Tensor:
     "`t` in float32, or as it is if it is float64: nothing here is computed in less."
     return t if t.dtype == torch.float64 else t.float()
 
+# %% ../nbs/07_lora.ipynb #8a584b18
 def _down_matrix(f:Factors)->Tensor:
     "`down` as a wide matrix `[r, in·kh·kw]`."
     return _wide(f.down).flatten(1)
 
+# %% ../nbs/07_lora.ipynb #f21f3736
 def _all_finite(t): # of any kind of number; a mask would be as large as the tensor
     if not t.numel(): return True
     if t.is_floating_point() and t.element_size() == 1: t = t.float() # float8 has no order
@@ -174,6 +176,7 @@ def _tensors(change): # everything that a change is stored in
     if isinstance(change, Full): return change.diff,
     return *(_tensors(change.change) if change.change else ()), *(change.parts[k] for k in sorted(change.parts))
 
+# %% ../nbs/07_lora.ipynb #4f03cc75
 def _signature(change): # what tells two changes with the same numbers apart
     if isinstance(change, Factors):
         return f'{change.scale!r} {change.up.dtype} {change.down.dtype} {list(change.down.shape)}'
@@ -389,6 +392,7 @@ def _reflect(a, tau, X): # Q @ X for the Q of a QR decomposition that was never 
     tall = X.new_zeros(len(a), X.shape[1]); tall[:len(X)] = X
     return torch.ormqr(a[:, :len(tau)], tau, tall)
 
+# %% ../nbs/07_lora.ipynb #60c15c26
 def _thin_svd(f:Factors,     # one layer's change
              rank:int=None, # how many directions to return; all of them if None
             )->tuple[Tensor, Tensor, Tensor]: # left [out, rank], ALL singular values, right [rank, in·kh·kw]
@@ -404,6 +408,7 @@ def _singular_values(f:Factors)->Tensor: # singular values of ΔW, largest first
     "How strongly the change acts along each of its own directions."
     return _thin_svd(f)[1]
 
+# %% ../nbs/07_lora.ipynb #53e3ab99
 def _effective_rank(f:Factors)->float: # between 1 and the rank
     "How many directions a change really uses: exp of the entropy of its spectrum (Roy and Vetterli, 2007)."
     p = _singular_values(f).double(); p = p / p.sum().clamp(min=1e-300)

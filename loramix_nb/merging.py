@@ -57,6 +57,7 @@ def _check_families(loras):
         which = ', '.join(f"'{l.name}' is {f}" for l, f in zip(loras, families))
         raise ValueError(f"LoRAs for different bases cannot be mixed: {which}")
 
+# %% ../nbs/16_merging.ipynb #7f674d64
 def _same_shapes(a, b): # of the layers in both; False if there are none
     both = [k for k in a if k in b]
     return bool(both) and all(a[k].bare_shape == b[k].bare_shape for k in both)

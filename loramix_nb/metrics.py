@@ -189,12 +189,14 @@ class Extractor:
 def _channel_statistics(maps):
     return torch.cat([s for m in maps for s in (m.mean((2, 3)), m.flatten(2).std(2))], 1)
 
+# %% ../nbs/24_metrics.ipynb #b33bf565
 @torch.no_grad()
 def _in_batches(fn, pictures, batch):
     x = np.asarray(pictures)
     _check_pictures(x)
     return torch.cat([fn(x[i:i+batch]).float().cpu() for i in range(0, len(x), batch)])
 
+# %% ../nbs/24_metrics.ipynb #e8c01507
 def _check_pictures(x):
     if x.ndim != 4 or x.shape[-1] != 3 or x.dtype != np.uint8:
         raise ValueError(f"metrics take uint8 pictures [N,H,W,3], these are {x.dtype} "
@@ -237,6 +239,7 @@ def _painted(source):
     return Extractor(f'painted ({_digest(net)})', lambda x: net.embed(maps(x)),
                      torch.no_grad()(net.read), maps, lambda x: net.style(maps(x)))
 
+# %% ../nbs/24_metrics.ipynb #b1d6feb7
 def _digest(net): # tells two trainings apart
     data = (v.half().cpu().numpy().tobytes() for v in net.stages.state_dict().values())
     return hashlib.sha256(b''.join(data)).hexdigest()[:8]
@@ -255,6 +258,7 @@ def _from_hub(source, usual, model): # (name, model, function from pictures to t
 # %% ../nbs/24_metrics.ipynb #a3799e93
 def _pooled(out): return getattr(out, 'pooler_output', out) # transformers 5 wraps it, 4 does not
 
+# %% ../nbs/24_metrics.ipynb #7016a84b
 def _clip(source):
     from transformers import AutoTokenizer, CLIPModel
     name, net, prepare = _from_hub(source, _SOURCES['clip'], CLIPModel)
@@ -285,6 +289,7 @@ def _timm(source): # a timm name, or (name, file)
     config = timm.data.resolve_data_config({}, model=net)
     return Extractor(f'timm {name}', lambda x: net(_timm_inputs(x, config)))
 
+# %% ../nbs/24_metrics.ipynb #5cca2f42
 def _timm_inputs(x, config): # uint8 [B,H,W,3] -> normalised [B,3,h,w]
     x = torch.as_tensor(x).to(device()).permute(0, 3, 1, 2).float()/255
     x = F.interpolate(x, config['input_size'][1:], mode='bicubic', antialias=True)
@@ -341,6 +346,7 @@ def _mean(metric, scores, by): # of one score per picture
     s = np.asarray(scores, np.float64)
     return Measurement(metric, float(s.mean()), *bootstrap(np.mean, s), len(s), by.name)
 
+# %% ../nbs/24_metrics.ipynb #eea39b1f
 def _unit(x): return F.normalize(x.double(), dim=1)
 
 # %% ../nbs/24_metrics.ipynb #963055c8
@@ -368,6 +374,7 @@ def _prompt_list(prompts, n): # of n
     if len(prompts) != n: raise ValueError(f"{n} pictures but {len(prompts)} prompts")
     return prompts
 
+# %% ../nbs/24_metrics.ipynb #9a27aca6
 def _with_prompts(pictures, prompts, by): # unit vectors of pictures and prompts, and the prompts
     if not by.read:
         raise ValueError(f"{by.name} reads no text: take extractor('clip') or extractor('painted')")
@@ -401,6 +408,7 @@ def _frechet(a:Tensor, b:Tensor)->float: # features [N,d], [M,d]
     root = torch.linalg.svdvals(A @ B.T).sum() if few else _root_trace(A.T @ A, B.T @ B)
     return float((ca - cb).square().sum() + A.square().sum() + B.square().sum() - 2*root)
 
+# %% ../nbs/24_metrics.ipynb #deb3209c
 def _centred(x): # the mean, and a root of the covariance: A such that AᵀA is it
     mean = x.mean(0)
     return mean, (x - mean) / (len(x) - 1)**.5
@@ -411,6 +419,7 @@ def _root_trace(S, T): # tr (S T)^½
     half = (Q * L.clamp(min=0).sqrt()) @ Q.T
     return torch.linalg.eigvalsh(half @ T @ half).clamp(min=0).sqrt().sum()
 
+# %% ../nbs/24_metrics.ipynb #41eb88b1
 def _features(generated, reference, by):
     a, b = by(generated), by(reference)
     for name, x in (('generated', a), ('reference', b)):
@@ -487,6 +496,7 @@ def _map_distances(pictures, by): # [N,N]
     for x in map(_unit_map, by.maps(np.asarray(pictures))): D += torch.cdist(x, x).square()
     return D
 
+# %% ../nbs/24_metrics.ipynb #ce07f8cd
 def _unit_map(m): # [N,C,h,w] -> [N,C·h·w], each place of length 1/√(h·w)
     return F.normalize(m.double(), dim=1).flatten(1).cpu() / (m.shape[2]*m.shape[3])**.5
 
@@ -496,6 +506,7 @@ def _gram_matrices(maps:list)->list: # of [B,C,C] per map
     flat = [m.flatten(2).double() for m in maps]
     return [torch.einsum('bcp,bdp->bcd', f, f) / f.shape[-1] for f in flat]
 
+# %% ../nbs/24_metrics.ipynb #350020c6
 @torch.no_grad()
 def _gram_distance(*, generated:np.ndarray, reference:np.ndarray, # uint8 [N,H,W,3] and [M,H,W,3]
                   by:Extractor)->Measurement: # 'painted' or 'vgg16'
@@ -543,6 +554,7 @@ def _subject_metrics(x, prompts, source, clip, dino): # each metric with low and
     values = {k: v for m in found for k, v in _with_interval(m).items()}
     return {**values, 'extractors': [m.extractor for m in found]}
 
+# %% ../nbs/24_metrics.ipynb #f286ab7a
 def _with_interval(m):
     return {m.metric: m.value, f'{m.metric} low': m.low, f'{m.metric} high': m.high}
 

@@ -88,6 +88,7 @@ def _hills(s, horizon, time):
         f, phase = s.uniform(3, 6), s.uniform(0, 6.3)
         s.land(lambda x: horizon - .12 + .16*k + (.09 - .02*k)*np.sin(f*x + phase), role)
 
+# %% ../nbs/01_painter.ipynb #7ed886c8
 def _sea(s, horizon, time):
     s.rect(-.1, horizon, 1.1, 1.1, 'water')
     for _ in range(4):
@@ -134,6 +135,7 @@ def _face(s, y, w, h):
     for e in (-1, 1): s.oval(e*w*.45, y - h*.08, .034, .036, (40, 32, 30), False, n=12)
     s.oval(0, y + h*.52, .066, .028, (200, 60, 60), False, n=12)
 
+# %% ../nbs/01_painter.ipynb #971f4048
 def _woman(s, c, y=.41, w=.175, h=.215):
     s.oval(0, y - .02, .27, .27, 'halo')
     s.oval(0, y, w*1.5, h*1.3, 'hair', start=pi, end=2*pi,
@@ -625,6 +627,7 @@ def _label_height(lines:list, size:int=13)->int: # pixels
     "How high the lines of a label are together."
     return len(lines)*sum(_label_font(size).getmetrics())
 
+# %% ../nbs/01_painter.ipynb #b02c3d53
 def _label_width(texts, size:int=13)->int: # pixels that labels share; size: of the font
     "The width of the longest word, or ten times the size, if that is less."
     words = (word for t in texts for word in str(t).split())

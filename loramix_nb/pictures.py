@@ -32,6 +32,7 @@ def _upright(im): # an opened file, read to its end
     clear = 'A' in im.getbands() or 'transparency' in im.info
     return (_on_white(im) if clear else im).convert('RGB')
 
+# %% ../nbs/02_pictures.ipynb #b3fab218
 def _on_white(im): # RGBA
     im = im.convert('RGBA')
     return Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im)
@@ -42,6 +43,7 @@ def _eight_bits(im): # Pillow clips these modes where they should be scaled: a 1
     top = 65535 if im.mode[0] == 'I' else 1 if a.max() <= 1 else 255
     return Image.fromarray((a/top*255).clip(0, 255).round().astype(np.uint8))
 
+# %% ../nbs/02_pictures.ipynb #4396aa99
 class _NeedsExtra(OSError): "A picture in a format that an optional package reads."
 
 # %% ../nbs/02_pictures.ipynb #6e3aea27
@@ -177,6 +179,7 @@ def _similar_pairs(looks:list, # of 128-bit numbers
 def _printable(path):
     return os.fsencode(path).decode('utf-8', 'backslashreplace') # a name is any bytes, on Linux
 
+# %% ../nbs/02_pictures.ipynb #9f0a527c
 def _words_in(file): # as one line, in whatever encoding somebody's editor wrote it; ValueError if these are no words
     # control characters, and those that mean nothing
     data, odd = file.read_bytes(), {'Cc', 'Cn', 'Co', 'Cs'}
@@ -234,6 +237,7 @@ def _met_json(r):
                 year=_year(r.get('objectDate')) or _year(r.get('objectBeginDate')),
                 licence='CC0' if r['isPublicDomain'] else 'not public domain')
 
+# %% ../nbs/02_pictures.ipynb #48cd8909
 def _rijks_csv(r):
     return dict(names=[r['objectInventoryNumber']], artist=r['objectCreator[1]'],
                 title=r['objectTitle[1]'], year=_year(r['objectCreationDate[1]']),
@@ -265,6 +269,7 @@ def _kaggle(r):
     return dict(names=[r['filename']], artist=r['artist'], title=label['title'], year=label['year'],
                 licence=_RESEARCH_ONLY)
 
+# %% ../nbs/02_pictures.ipynb #be0c7078
 def _wikiart(r):
     year = _year(r.get('completitionYear')) or _year(r.get('yearAsString')) # spelled so
     return dict(names=[_last(r['image'].split('!')[0]), r.get('contentId')], artist=r['artistName'],
@@ -307,6 +312,7 @@ def _museum_dialect(file)->str: # a key of `_MUSEUMS`, or ''
     there = _columns(Path(file))
     return next((name for name, (columns, _) in _MUSEUMS.items() if columns <= there), '')
 
+# %% ../nbs/02_pictures.ipynb #4f6df292
 def _columns(file): # of a table's first row; none if it is empty or broken
     try: return next(_rows_of(file), {}).keys()
     except csv.Error: return set()

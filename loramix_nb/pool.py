@@ -126,6 +126,7 @@ def record(self:Pool, name:str)->dict:
     "Parents, weights, method, params, seed, generation and source of a member."
     return dict(self._records[self.address(name)])
 
+# %% ../nbs/28_pool.ipynb #73047091
 @patch
 def _read(self:Pool, sha, name): # from memory, or from its file, checked
     if sha not in self._made:
@@ -152,6 +153,7 @@ def _put(self:Pool, temp, sha, lora): # move a complete file into place
     os.replace(temp, self.folder/'loras'/f'{sha}.safetensors')
     self._made[sha] = lora
 
+# %% ../nbs/28_pool.ipynb #ed3862b6
 @patch
 def _check_new(self:Pool, loras): # checks before anything is written
     for lora in loras:
@@ -166,6 +168,7 @@ def _refuse_duplicate(members, name, twin): # twin: the member with the same wei
     if name in members:
         raise ValueError(f"there is another '{name}' in the pool already: rename one of the two")
 
+# %% ../nbs/28_pool.ipynb #d920d2e1
 @patch
 def _add_members(self:Pool, loras, what, again=False, **about): # again: known LoRAs are skipped
     self._check_new(loras)
@@ -269,6 +272,7 @@ def remove(self:Pool, *names:str)->None:
     left = {n: s for n, s in self._catch_up().items() if n not in gone}
     if gone: self._change(f"remove {', '.join(gone)}", left)
 
+# %% ../nbs/28_pool.ipynb #ee2008d5
 @patch
 def keep(self:Pool, names:list)->list[str]: # the remaining members
     "Remove all other members."
@@ -438,6 +442,7 @@ def ancestry(self:Pool,
 def _parents_height(record, at): # mean height of the parents that are drawn; 0 if there is none
     return np.mean([at[p['sha256']][1] for p in record['parents'] if p['sha256'] in at] or [0])
 
+# %% ../nbs/28_pool.ipynb #99e1a54b
 def _tree_layout(family): # address -> (generation, height in 0..1), near the parents
     columns, at = {}, {}
     for sha, r in family.items(): columns.setdefault(r['generation'], []).append(sha)
@@ -454,6 +459,7 @@ def _draw_parents(ax, family, at): # a line from each parent to its child, as wi
             ax.plot(*zip(at[p['sha256']], at[sha]), color='#4477aa' if w > 0 else '#cc6677',
                     alpha=.55, lw=.4 + 3*min(abs(w), 1.5), zorder=1, solid_capstyle='round')
 
+# %% ../nbs/28_pool.ipynb #61e570d9
 def _draw_names(ax, family, at, here): # here: address -> name of a present member; others are grey
     for sha, (x, y) in at.items():
         box = dict(boxstyle='round,pad=.25', lw=.6, fc='white', ec='#4477aa' if sha in here else '#bbbbbb')
@@ -494,6 +500,7 @@ def check(self:Pool)->list[str]: # one line for each problem; empty if there is 
 # %% ../nbs/28_pool.ipynb #07f9db66
 def _bases(lora): return {k: _layer_bases(f) for k, f in lora.items()}
 
+# %% ../nbs/28_pool.ipynb #11d06e2d
 def _layer_bases(f): # orthonormal ones of the change's output and input space
     U, S, Vh = _thin_svd(f)
     there = S > 1e-6 * S[0]
@@ -506,6 +513,7 @@ def _angle(a, b): # of two LoRAs' bases
               for k in a if k in b and a[k][0].numel() and b[k][0].numel()]
     return math.degrees(math.acos(min(math.sqrt(math.fsum(shared) / max(len({*a, *b}), 1)), 1.)))
 
+# %% ../nbs/28_pool.ipynb #75e3b4ea
 def _subspace_angle(a:Lora, b:Lora)->float: # degrees: 0 if one contains the other, 90 if orthogonal
     "The angle between two styles' subspaces: arccos √(mean cos² of their principal angles)."
     return _angle(_bases(a), _bases(b))
@@ -537,6 +545,7 @@ def _from_gram(G:Tensor, by:str='distance')->Tensor: # inner products -> differe
     if by == 'cosine': return _cosine_differences(G)
     raise ValueError(f"by={by!r}: it is 'distance', 'cosine', 'angle' or a function")
 
+# %% ../nbs/28_pool.ipynb #2ed89ac1
 def _cosine_differences(G):
     n = G.diagonal().clamp(min=1e-300).sqrt()
     return (1 - G / (n * n[:, None])).clamp(min=0).fill_diagonal_(0)
@@ -574,6 +583,7 @@ def compare(self:Pool,
     "The differences between all members."
     return pairwise_differences([self[n] for n in self], by)
 
+# %% ../nbs/28_pool.ipynb #eb5a9c81
 @patch(nm='novelty')
 def _pool_novelty(self:Pool, by='distance', # as for `pairwise_differences`
                   k:int=3, # neighbours
@@ -601,6 +611,7 @@ def keep_different(self:Pool, k:int, by:object='distance')->list[str]:
     names, D = list(self), self.compare(by)
     return self.keep([names[i] for i in most_different(D, k)])
 
+# %% ../nbs/28_pool.ipynb #ef3a1056
 @patch
 def keep_best(self:Pool, k:int,
              scores:dict, # member -> a score, or several scores; higher is better

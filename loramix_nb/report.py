@@ -49,6 +49,7 @@ def run_summary(rows:list[dict],        # of a scored sweep
 def _curve_details(c):
     return {**_curve_summary(c), 'low': c.low, 'high': c.high, 'first': c.first, 'n': c.n}
 
+# %% ../nbs/27_report.ipynb #e54c9af7
 def blend_probabilities(rows:list[dict], # of a scored sweep
                        )->list[dict]: # [{'weights', 'probs'}]
     "Mean probabilities for every mix of three or more styles."
@@ -73,6 +74,7 @@ def _over_seeds(reports:list[dict], # of `run_summary`, from runs that differ in
         out[k] = dict(mean=v.mean(0).tolist(), sd=sd.tolist(), worst=v.min(0).tolist())
     return out
 
+# %% ../nbs/27_report.ipynb #eeac231d
 def _flat_figures(r):
     return {**{f'pure {s}': x for s, x in r['pure_accuracy'].items()}, **r['alpha_curves'],
             'subject_kept': r['subject_kept'], 'judge_accuracy': r['judge_accuracy']}
@@ -93,6 +95,7 @@ def _bar(probs, styles): # a coloured bar of probabilities
              for c, p in probs.items() if p > .004)
     return f'<div class="bar">{"".join(spans)}</div>'
 
+# %% ../nbs/27_report.ipynb #a7f39c4f
 def _cell(row, folder, styles, note=''):
     probs = row.get('judge', {}).get('probs', {})
     falling = sorted(probs.items(), key=lambda x: -x[1])
@@ -106,6 +109,7 @@ def _cell(row, folder, styles, note=''):
 def _strip(cells, cls='', least=1): # a row of at least so many columns
     return f'<div class="strip {cls}" style="--n:{max(len(cells), least)}">{"".join(cells)}</div>'
 
+# %% ../nbs/27_report.ipynb #ce5e4c27
 def _table(head, body):
     tr = lambda cells, tag: '<tr>' + ''.join(f'<{tag}>{c}</{tag}>' for c in cells) + '</tr>'
     lines = ''.join(tr(r, 'td') for r in body)
@@ -117,6 +121,7 @@ def _percent(x): # 99.6 % is not rounded to 100 %
     if x is None: return '–'
     return f'{100*x:.0f} %' if x < .995 or x == 1 else f'{100*x:.1f} %'
 
+# %% ../nbs/27_report.ipynb #382b630d
 def _share(s):
     if not s or s['share'] is None: return '–'
     interval = f"{_percent(s['low'])} to {_percent(s['high'])}"
@@ -153,6 +158,7 @@ def _pair_section(x, c): # heading, figures, curve and grid of one pair
             f'<div class="plot">{_svg(plot_curves([c], 2.2))}</div></div>'
             f'{_grid(x, c.a, c.b)}</section>')
 
+# %% ../nbs/27_report.ipynb #3a5651d6
 def _pair_text(x, c):
     v, b = x.figures['details']['curves'][_curve_name(c)], _display_name(c.b)
     s = switch_point(x.rows, c.a, c.b, draws=200)
@@ -260,6 +266,7 @@ def _table_section(f): # all figures, with the values that a good run reaches
     table = _table(('', 'measured <small>(95 % interval)</small>', 'goal'), known)
     return f'<section><h2>All figures</h2>{table}</section>'
 
+# %% ../nbs/27_report.ipynb #7cd035e2
 def _curve_line(name, v):
     over = '–' if v['crossover'] is None else f"{v['crossover']:.2f}"
     step = f"<small>worst step {v['worst_step']:+.2f}, crossover at {over}</small>"
@@ -291,6 +298,7 @@ def _training_section(histories):
     plot = _svg(_plot_trainings(histories))
     return f'<section><h2>Training</h2><div class="plot full">{plot}</div></section>'
 
+# %% ../nbs/27_report.ipynb #5fc2f480
 def _hero(x):
     "Pictures of one prompt and seed, from the first style to the last through the others."
     rows = [r for r in x.rows if r['prompt'] == x.prompts[0] and r['seed'] == x.seed]
@@ -331,6 +339,7 @@ def _read_run(folder, prompts, seed):
     seed = rows[0]['seed'] if seed is None else seed
     return _ReportData(rows, folder/'sweep', list(f['pure_accuracy']), asked, seed, f)
 
+# %% ../nbs/27_report.ipynb #03740ba7
 def _body(x, folder, info): # all sections
     files = {s: folder/'loras'/s/'history.json' for s in x.styles}
     histories = {s: _loss_rows(read_json(p)) for s, p in files.items() if p.exists()}

@@ -33,11 +33,13 @@ def _npy(x):
     buffer = BytesIO(); np.save(buffer, x.to(torch.float16).numpy())
     return buffer.getvalue()
 
+# %% ../nbs/06_shards.ipynb #9cf6cb10
 def _sample(v, root, latents, states, drawn=False): # {suffix: bytes} of one view, its row first; latents as bytes
     return {'json': json.dumps(_view_row(v, root), ensure_ascii=False).encode(),
             f"{'sample' if drawn else 'latents'}.npy": latents,
             **{f'{k}.npy': _npy(x) for k, x in states.items()}}
 
+# %% ../nbs/06_shards.ipynb #75f06578
 def _view_row(v, root):
     path = os.path.relpath(v.painting.path, root).replace(os.sep, '/')
     return {**asdict(v.painting), 'path': path, 'key': v.key, 'moments': v.moments_key,
@@ -81,6 +83,7 @@ class _Files(torch.utils.data.Dataset): # for worker processes
     def __init__(self, views): self.views = views
     def __getitem__(self, i): return _read_view(self.views[i])
 
+# %% ../nbs/06_shards.ipynb #5d7e2e83
 def _tensors(arrays):
     return torch.from_numpy(np.stack(arrays)) # travel between processes in shared memory
 
@@ -137,6 +140,7 @@ def _parts(views, vae): # what a lane takes at a time
     n = _portion(views[0].width*views[0].height, vae) or len(views) if views else 1
     return [views[i:i + n] for i in range(0, len(views), n)]
 
+# %% ../nbs/06_shards.ipynb #3039a3df
 def _groups(views, batch): return [views[i:i + batch] for i in range(0, len(views), batch)]
 
 # %% ../nbs/06_shards.ipynb #cedb5d45
@@ -173,6 +177,7 @@ def _whole(part, keys, batch, files): # how many samples of a torn tar can be ke
 def _write_keys(file, size, keys): # the size tells whether the list is of this file
     with atomic_path(file.with_suffix('.keys')) as p: p.write_text('\n'.join([str(size), *keys]))
 
+# %% ../nbs/06_shards.ipynb #e510b798
 def _shard_keys(file)->list: # in the order of the file
     "The keys of the samples in a shard: from the list beside it, or else from the file."
     keys = _listed_keys(Path(file))
@@ -184,6 +189,7 @@ def _listed_keys(file): # in the list beside it; None without one, or with one o
     size, *keys = file.with_suffix('.keys').read_text().split('\n')
     return keys if size == str(file.stat().st_size) else None
 
+# %% ../nbs/06_shards.ipynb #cadbc5e4
 def _read_keys(file):
     with tarfile.open(file) as tar:
         return [n.split('.')[0] for n in tar.getnames() if n.endswith('.json')]
@@ -194,6 +200,7 @@ def _begun(file, views, pipe, batch): # how many samples of a shard in the makin
     part, files = file.with_suffix('.tar.part'), 4 if getattr(pipe, 'text_encoder_2', None) else 3
     return _whole(part, [v.key for v in views], batch, files) if part.exists() else (0, 0)
 
+# %% ../nbs/06_shards.ipynb #eff74321
 def _grow(file, views, done, end, groups, tick): # `groups` of what is missing are appended, and the shard is finished
     part = file.with_suffix('.tar.part')
     part.touch()
@@ -379,6 +386,7 @@ def _source_name(p): # of a painting: the museum, the data set or the server tha
     made = p.provenance or {}
     return made.get('museum') or made.get('dataset') or urlsplit(made.get('url') or '').netloc
 
+# %% ../nbs/06_shards.ipynb #514e43a4
 def _credits(paintings)->dict: # {style: {'licences': {name: n}, 'sources': {name: n}}}
     "Licences and sources of different paintings; a style without either is left out."
     found = {}
@@ -394,6 +402,7 @@ def _credits(paintings)->dict: # {style: {'licences': {name: n}, 'sources': {nam
 def _count_views(wanted, what): # {split: {what(view): n}}
     return {split: dict(Counter(map(what, vs.values()))) for split, vs in wanted.items() if vs}
 
+# %% ../nbs/06_shards.ipynb #01dec384
 def _finish(out, index, wanted, stale):
     for file, gone in stale.items(): _drop_samples(file, gone)
     for part in out.glob('*.tar.part'): part.unlink(missing_ok=True) # of a plan that is no more
@@ -413,12 +422,14 @@ def _finish(out, index, wanted, stale):
 # %% ../nbs/06_shards.ipynb #7ff3c2d0
 def _collection(keys): return hashlib.sha256(''.join(sorted(keys)).encode()).hexdigest()[:16]
 
+# %% ../nbs/06_shards.ipynb #a8b283bc
 def _fitting_precision(vae, precision:str='auto')->str: # 'fp32', 'bf16' or 'fp16'
     "The precision that is asked for; where it is fp16 and the VAE overflows in it, fp32."
     dtype = _encoding_dtype(vae, precision)
     if dtype == torch.float16 and not _stays_finite(vae, dtype): dtype = torch.float32
     return next(k for k, d in _DTYPES.items() if d == dtype)
 
+# %% ../nbs/06_shards.ipynb #ce92ec8d
 @torch.no_grad()
 def _stays_finite(vae, dtype): # for black, grey, white and a coarse pattern
     plain = [torch.full((3, 64, 64), v) for v in (0, 127, 255)]
@@ -441,6 +452,7 @@ def _check(paintings, pipe, size): # before anything is computed
 def _at(folder, name): # where a file of a folder is
     return str(folder).replace('{}', name) if '{}' in str(folder) else f'{folder}/{name}'
 
+# %% ../nbs/06_shards.ipynb #85c04ee6
 @contextmanager
 def _open(file): # on this disk, or anywhere
     if str(file).startswith('pipe:'):
@@ -547,6 +559,7 @@ def _read_all(files): # a list, or {file: samples in it}
         yield from _all_there(_read(file), file,
                               files[file]) if isinstance(files, dict) else _read(file)
 
+# %% ../nbs/06_shards.ipynb #a2ce4130
 def _counted(samples, counts): # the same, for samples of WebDataset
     for file, of_file in groupby(samples, lambda s: s['__url__']):
         yield from _all_there(of_file, file, counts.get(file))
@@ -636,6 +649,7 @@ class _Loader:
 # %% ../nbs/06_shards.ipynb #6f4eaf88
 def _arrays_of(sample): return _arrays({k: v for k, v in sample.items() if not k.startswith('__')})
 
+# %% ../nbs/06_shards.ipynb #8c3a6ed7
 @patch
 def loader(self:Shards, split:str='train', # or 'val'
            batch:int=16, # the last one of an epoch may be smaller
@@ -674,6 +688,7 @@ def _some(shards, split, style=None, n=8): # the first n samples of a style, by 
     of_style = ((row['key'], s) for row, s in found if style in (None, row['style']))
     return [_arrays(s) for _, s in heapq.nsmallest(n, of_style, key=lambda ks: ks[0])]
 
+# %% ../nbs/06_shards.ipynb #c40a4e35
 def _before_after(sample, known, pipe): # two pictures [H,W,3]
     row = sample['rows']
     truth = _read_view(_View(known[row['sha256']], *row['view']))

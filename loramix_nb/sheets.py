@@ -21,6 +21,7 @@ def label(weights:dict, # name -> weight
     lines = [f'{_amount(w)} {k.replace("_", " ")}' for k, w in _nonzero(weights).items()]
     return '\n'.join(lines) or 'no style'
 
+# %% ../nbs/19_sheets.ipynb #7fe38467
 def _one_line(weights): return ', '.join(label(weights).split('\n'))
 
 # %% ../nbs/19_sheets.ipynb #1431780a
@@ -28,6 +29,7 @@ def _amount(w): # of a number, a ramp, or a dict by part
     if isinstance(w, dict): return ', '.join(f'{k or "else"} {_amount(x)}' for k, x in w.items())
     return f'{100*w:.3g}%' if _is_number(w) else '→'.join(f'{100*y:.3g}' for _, y in w) + '%'
 
+# %% ../nbs/19_sheets.ipynb #5874b560
 def _nonzero(weights): return {k: w for k, w in weights.items() if w}
 
 # %% ../nbs/19_sheets.ipynb #d39e1579
@@ -142,12 +144,14 @@ def _film_kind(out):
         raise ValueError(f"a film is a .gif, .webp or .mp4, not '{kind}' ('{out}')")
     return kind
 
+# %% ../nbs/19_sheets.ipynb #cb5bf042
 def _imageio():
     try: import imageio.v2 as imageio, imageio_ffmpeg # noqa: F401
     except ImportError as e:
         raise ImportError("MP4 needs imageio with ffmpeg: pip install 'loramix-nb[video]'") from e
     return imageio
 
+# %% ../nbs/19_sheets.ipynb #adf43793
 def _mp4(pictures, path, fps):
     with _imageio().get_writer(path, fps=fps, macro_block_size=2, quality=8) as w:
         for p in pictures: w.append_data(np.asarray(p))

@@ -75,6 +75,7 @@ def _unpacked(archive, out=None):
     out = out or Path(archive).with_name(Path(archive).name.split('.')[0])
     return _collection_in(_unpack_archive(archive, out))
 
+# %% ../nbs/04_sources.ipynb #3583a9da
 def _collection_in(folder): # the one folder in which everything lies, or the folder itself
     inside = [f for f in folder.iterdir() if not f.name.startswith(('.', '__MACOSX'))]
     if len(inside) != 1 or not inside[0].is_dir(): return folder
@@ -120,6 +121,7 @@ def _save_picture(image, file): # a PIL image, or what `datasets` gives with dec
         if isinstance(image, dict): p.write_bytes(_picture_bytes(image))
         else: image.convert('RGB').save(p)
 
+# %% ../nbs/04_sources.ipynb #9fdeeca7
 def _picture_bytes(image):
     return Path(image['path']).read_bytes() if image.get('bytes') is None else image['bytes']
 
@@ -188,11 +190,13 @@ def _named(rows): # file names that say what the address says, no two the same
     twice = {k for k, n in Counter(names).items() if n > 1}
     return [_marked(n, r['url']) if n in twice else n for n, r in zip(names, rows)]
 
+# %% ../nbs/04_sources.ipynb #40207f44
 def _plain_name(r): # style/end of the address
     name = re.sub(r'[^\w.()-]+', '-', unquote(urlsplit(r['url']).path).rsplit('/', 1)[-1])
     style = re.sub(r'[^a-zA-Z0-9_ -]+', '_', r.get('style') or 'unsorted')
     return f"{style}/{name[-150:].lstrip('.-') or 'picture'}"
 
+# %% ../nbs/04_sources.ipynb #990a2281
 def _marked(name, url): # told apart from others of that name
     style, name = name.rsplit('/', 1)
     return f"{style}/{hashlib.sha256(url.encode()).hexdigest()[:8]}-{name}"

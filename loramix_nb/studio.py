@@ -77,6 +77,7 @@ def _png_bytes(picture:np.ndarray, row:dict=None)->bytes: # uint8 [H, W, 3]; its
     Image.fromarray(picture).save(file, 'png', pnginfo=_png_info(row), compress_level=1)
     return file.getvalue()
 
+# %% ../nbs/33_studio.ipynb #828ebea9
 def _png_info(row): # with the settings as text
     info = PngImagePlugin.PngInfo()
     if row: info.add_itxt('loramix', json.dumps(row, ensure_ascii=False))
@@ -205,6 +206,7 @@ def _path_code(path): # a path as Python code; by `asset` for the package's own 
     inside = Path(path).resolve().is_relative_to(home)
     return f"asset({Path(path).resolve().relative_to(home).as_posix()!r})" if inside else repr(str(path))
 
+# %% ../nbs/33_studio.ipynb #b2515da5
 def _loading_line(base, files): # the line that loads the base and the LoRAs
     if not files: return 'pipe, loras = pipe, loras # those of the widget'
     loras = ', '.join(f'{k!r}: load_lora({_path_code(f)})' for k, f in files.items())
@@ -392,6 +394,7 @@ def _pixels(file): return np.asarray(Image.open(io.BytesIO(file)).convert('RGB')
 def _saved_names(self:_MixWidget):
     return sorted(f.stem for f in self.folder.glob('*.json') if f.with_suffix('.png').exists())
 
+# %% ../nbs/33_studio.ipynb #29789237
 @patch
 def save(self:_MixWidget)->Path: # of the recipe
     "Write the recipe and the picture into the folder."

@@ -218,6 +218,7 @@ def _check_lengths(x, y, pairs):
     if pairs is not None and len(pairs) != len(x):
         raise ValueError(f"{len(pairs)} pairs for {len(x)} values")
 
+# %% ../nbs/29_survey.ipynb #3aa13194
 def rank_correlation(x:list, y:list,   # numbers, equally many of both
                      pairs:list=None,  # names of the two styles that each value is about, if any
                      level:float=.95,  # of the interval
@@ -244,6 +245,7 @@ def _drawn_times(rng, names): # name -> how often it is drawn, with replacement
     drawn = rng.integers(len(names), size=len(names))
     return dict(zip(names, np.bincount(drawn, minlength=len(names))))
 
+# %% ../nbs/29_survey.ipynb #1c8320a7
 def _bootstrap_sample(rng, n, pairs): # indices of the resampled values
     if pairs is None: return rng.integers(n, size=n)
     times = _drawn_times(rng, sorted({s for p in pairs for s in p}))

@@ -127,6 +127,7 @@ def _paint_lora(pipe, lora, prompts, seeds, steps, guidance): # at full weight
     try: return generate(pipe, prompts, seeds, steps, guidance, weights={'it': 1.})
     finally: unmix(pipe)
 
+# %% ../nbs/26_truth.ipynb #9fa3f82d
 def _probability(judge, x, label): # mean over pictures
     return float(judge(x)[1][:, judge.classes.index(label)].mean())
 
@@ -143,10 +144,12 @@ def method_table(rows:list[dict], # of `compare_methods`, over any pairs, alphas
         table.append(dict(method=method, n=len(errors), **figures))
     return sorted(table, key=lambda t: t['gap']['mean'])
 
+# %% ../nbs/26_truth.ipynb #6f124aa4
 def _errors(r):
     out = dict(gap=r['gap'], off=r['off'], alpha_error=abs(r['reads'] - r['alpha']))
     return {**out, 'judge_error': abs(r['p'] - r['p_true'])} if 'p' in r else out
 
+# %% ../nbs/26_truth.ipynb #512034f8
 def _mean_interval(v):
     low, high = bootstrap(np.mean, v)
     return dict(mean=float(np.mean(v)), low=low, high=high)
@@ -247,6 +250,7 @@ def refactored(lora:Lora, seed:int=0)->Lora:
     "The same ΔW with other factors: up·Q and Qᵀ·down for a random orthogonal Q."
     return lora.map(lambda f: _rotated(f, seed))
 
+# %% ../nbs/26_truth.ipynb #a4147056
 def _rotated(f, seed):
     g = torch.Generator().manual_seed(seed)
     Q = torch.linalg.qr(torch.randn(f.rank, f.rank, generator=g))[0]

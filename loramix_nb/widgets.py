@@ -79,6 +79,7 @@ def _triangle_point(weights)->tuple: # x, y in 0..1, y downwards
     "The point of a mix of three."
     return tuple(float(v) for v in np.asarray(weights) @ _CORNERS)
 
+# %% ../nbs/34_widgets.ipynb #f139d53f
 def _nearest_on_edges(p)->np.ndarray: # [3] weights
     "The point of the triangle's edges that is nearest to a point outside."
     near = []
@@ -89,6 +90,7 @@ def _nearest_on_edges(p)->np.ndarray: # [3] weights
         near.append(np.eye(3)[i]*(1 - t) + np.eye(3)[j]*t)
     return min(near, key=lambda w: ((w @ _CORNERS - p)**2).sum())
 
+# %% ../nbs/34_widgets.ipynb #a1b6e856
 def _triangle_weights(x:float, y:float)->list: # three shares, of the nearest point inside
     p = np.array([x, y])
     b, c = np.linalg.solve((_CORNERS[1:] - _CORNERS[0]).T, p - _CORNERS[0])
