@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from .core import atomic_path, fingerprint, progress, read_json, write_json
 from .data import Paintings
-from .training import preview
+from .training import preview, _world_and_rank
 if TYPE_CHECKING: from diffusers import DiffusionPipeline
 
 # %% ../nbs/14_dreambooth.ipynb #7527e077
@@ -39,7 +39,8 @@ def class_pictures(pipe:'DiffusionPipeline', # the base, before training
     "Pictures of a class as the base paints them before training."
     folder, settings = Path(folder), {'steps': steps, 'guidance': guidance}
     _check_class_folder(folder, {'base': fingerprint(pipe), 'prompts': list(prompts), **settings})
-    missing = [i for i in range(n) if not (folder/f'{i:06d}.png').exists()]
+    world, rank = _world_and_rank(pipe.device) # each process of a launcher paints its share
+    missing = [i for i in range(rank, n, world) if not (folder/f'{i:06d}.png').exists()]
     for start in progress(range(0, len(missing), batch), 'painting the class'):
         numbers = missing[start:start + batch]
         captions = [prompts[i % len(prompts)] for i in numbers]
@@ -47,7 +48,12 @@ def class_pictures(pipe:'DiffusionPipeline', # the base, before training
         for i, text, picture in zip(numbers, captions, pictures):
             (folder/f'{i:06d}.txt').write_text(text, 'utf-8')
             with atomic_path(folder/f'{i:06d}.png') as p: Image.fromarray(picture).save(p)
+    if world > 1: _wait_for_all()
     return folder
+
+def _wait_for_all():
+    from accelerate import PartialState
+    PartialState().wait_for_everyone()
 
 # %% ../nbs/14_dreambooth.ipynb #442c555d
 def _check_class_folder(folder, settings):

@@ -28,7 +28,7 @@ from .data import _check_picture, _picture_files, _read_captions
 from .latents import decode, _device_of, encode, to_latents
 from .shards import native_size
 from .mixer import current_mixer, mix_into, unmix
-from .sampling import _paint_batch, Sweep
+from .sampling import _my_jobs, _paint_batch, Sweep, _wait_for_all
 
 if TYPE_CHECKING:
     from diffusers import ControlNetModel, DiffusionPipeline
@@ -515,8 +515,7 @@ def restyle_folder(pipe:'DiffusionPipeline', # `mix_into` has put LoRAs into it
     folder, out = Path(folder), _outside(out, Path(folder))
     weights = _check_folder_arguments(pipe, how, control, mix, style_scale, prompt, seed)
     good, problems = _check_files(folder)
-    if not good:
-        raise ValueError(f"no picture in '{folder}' can be opened, of {len(problems)} files")
+    if not good: raise ValueError(f"no picture in '{folder}' can be opened, of {len(problems)} files")
     same = dict(seed=int(seed), negative=negative, weights=weights, large=large,
                 thresholds=thresholds, **asdict(how),
                 **_fingerprints(pipe, control if how.control_scale else None))
@@ -526,8 +525,9 @@ def restyle_folder(pipe:'DiffusionPipeline', # `mix_into` has put LoRAs into it
         rows.append(_json_row(file=name.as_posix(), photo=photo, sha256=x['sha256'],
                               size=[x['width'], x['height']], prompt=_filled(prompt, title), **same))
     if problems: _report_problems(problems, folder, out, len(good))
-    _paint_rows(pipe, rows, out, lambda p: _read_photo(folder/p), control, batch,
+    _paint_rows(pipe, _my_jobs(rows), out, lambda p: _read_photo(folder/p), control, batch,
                 lambda done: Sweep(out, done).save(), callback)
+    _wait_for_all() # the other processes of a launcher
     return Sweep(out, rows)
 
 # %% ../nbs/20_transfer.ipynb #70222631
