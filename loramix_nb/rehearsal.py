@@ -13,7 +13,6 @@ from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 from unittest import mock
 import torch
 from torch import Tensor
@@ -28,8 +27,6 @@ from torch.utils.flop_counter import flop_registry
 from .core import asset, BASES, read_json
 from .architectures import _TEXT, _UNETS
 from .trainable import _autocast
-if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
 
 # %% ../nbs/31_rehearsal.ipynb #5444fc96
 @dataclass(frozen=True)
@@ -552,7 +549,7 @@ def empty_base(name:str='sd15', # tiny, sd14, sd15, sd21, sdxl, or a saved pipel
                gpu:object=None, # what `rehearse` yields; None outside of a rehearsal, with another device
                dtype:torch.dtype=torch.float16, # of the weights
                device:object='cuda', # of the weights
-              )->'StableDiffusionPipeline': # or StableDiffusionXLPipeline
+              )->object: # a StableDiffusionPipeline or StableDiffusionXLPipeline
     "A base at its real size, frozen, without its weights' numbers; `ValueError` for no such base."
     from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
     from transformers import CLIPTokenizer
