@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Extractor', 'extractor', 'Measurement', 'image_similarity', 'clip_i', 'dino', 'clip_t', 'prompt_adherence', 'fid',
-           'kid', 'diversity', 'style_similarity', 'subject_table']
+           'kid', 'diversity', 'gram_distance', 'style_similarity', 'subject_table']
 
 # %% ../nbs/24_metrics.ipynb #ae80441c
 import hashlib, re
@@ -508,7 +508,7 @@ def _gram_matrices(maps:list)->list: # of [B,C,C] per map
 
 # %% ../nbs/24_metrics.ipynb #350020c6
 @torch.no_grad()
-def _gram_distance(*, generated:np.ndarray, reference:np.ndarray, # uint8 [N,H,W,3] and [M,H,W,3]
+def gram_distance(*, generated:np.ndarray, reference:np.ndarray, # uint8 [N,H,W,3] and [M,H,W,3]
                   by:Extractor)->Measurement: # 'painted' or 'vgg16'
     "Relative distance of Gram matrices from the reference's mean ones, averaged over maps."
     if not by.maps: raise ValueError(f"{by.name} has no maps: take 'painted' or 'vgg16'")
