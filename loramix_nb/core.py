@@ -458,7 +458,6 @@ def _weight_files(pipe)->list: # of safetensors; [] where they are not known
     return [f for own in found for f in ([f for f in own if '.' not in f.stem] or own)]
 
 def _fingerprint_of_files(weights, files)->str: # '' where these weights are no rounded copy of theirs
-    import torch
     from safetensors import safe_open
     exact, rounded = [], []
     for file in files:
