@@ -6,7 +6,7 @@
 __all__ = ['OODDetector', 'fit_ood_detector', 'score', 'export_pairs']
 
 # %% ../nbs/22_scoring.ipynb #36569062
-import json, re
+import json, os, re
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -128,6 +128,19 @@ def _split_over_threads(fn, parts): # yields (part, fn(part)) in order, with a f
                 yield first, result.result()
         for part, result in pending: yield part, result.result()
 
+# %% ../nbs/22_scoring.ipynb #08e445a9
+def _share(rows): # of this process
+    if int(os.environ.get('WORLD_SIZE', 1)) < 2: return rows
+    from loramix_nb.sampling import _my_jobs
+    return _my_jobs(rows)
+
+def _gather(folder, mine, rows): # the answers of all processes, into `rows`
+    from loramix_nb.sampling import Sweep, _wait_for_all
+    Sweep(folder, mine).save()
+    _wait_for_all()
+    found = {r['file']: r for r in read_jsonl(folder/'sweep.jsonl')}
+    for r in rows: r.update(found[r['file']])
+
 # %% ../nbs/22_scoring.ipynb #c12789ad
 def score(sweep:'Sweep|str|Path', # a sweep, or its folder
           judge:Judge,
@@ -139,17 +152,19 @@ def score(sweep:'Sweep|str|Path', # a sweep, or its folder
     folder = Path(getattr(sweep, 'folder', sweep))
     rows = _sweep_rows(sweep, folder)
     if batch < 1: raise ValueError(f"batch={batch}: take one picture at a time or more")
-    predictor = judge.predictor()
+    predictor, mine = judge.predictor(), _share(rows)
     def classify(part):
         x = _read_batch([f"{folder}/{r['file']}" for r in part])
         return x, *judge(x, batch, predictor)
-    batches = progress([rows[i:i+batch] for i in range(0, len(rows), batch)], 'judging')
+    batches = progress([mine[i:i+batch] for i in range(0, len(mine), batch)], 'judging')
     for part, (x, logits, probs) in _split_over_threads(classify, batches):
         for r, l, p in zip(part, logits.tolist(), probs.tolist()): r[key] = _answer(judge, l, p)
         if ood:
             for r, d in zip(part, ood.distance(judge, x).tolist()):
                 r[key] |= dict(distance=d, unlike=d > ood.limit)
-    sweep.save() if hasattr(sweep, 'rows') else write_jsonl(folder/'sweep.jsonl', rows)
+    if mine is not rows: _gather(folder, mine, rows) # there are other processes
+    elif hasattr(sweep, 'rows'): sweep.save()
+    else: write_jsonl(folder/'sweep.jsonl', rows)
     name = 'results.json' if key == 'judge' else f'results.{key}.json'
     _write_results(rows, judge, folder/name, key)
     return rows
