@@ -52,6 +52,7 @@ def _example_style(label, seed, classes):
     if label == 'other': return _other_style(seed, classes)
     return vary(PLAIN if label == 'plain' else ERAS[label], seed, 1.)
 
+# %% ../nbs/22_classifier.ipynb #4f57c007
 def _other_style(seed, classes): # one in four is an era outside `classes`
     known = [s for k, s in ERAS.items() if k in classes]
     rest = [s for k, s in ERAS.items() if k not in classes]

@@ -84,6 +84,7 @@ def _formatted(result, as_json):
         return json.dumps(result, default=str, ensure_ascii=False)
     return '\n'.join(_lines(result)) if isinstance(result, dict) else str(result)
 
+# %% ../nbs/36_cli.ipynb #58336173
 def _lines(result): # a dict on one line, or on indented lines
     for k, v in result.items():
         short = ', '.join(f'{a} {b}' for a, b in v.items()) if isinstance(v, dict) else str(v)
@@ -195,6 +196,7 @@ def _check_out_folder(out):
     if Path(out).is_file(): raise NotADirectoryError(f"'{out}' is a file: give -o a folder")
     _check_writable(out)
 
+# %% ../nbs/36_cli.ipynb #06b26c4f
 def _check_writable(out):
     parent = next(p for p in (Path(out), *Path(out).parents) if p.exists())
     if parent.is_file() and parent != Path(out):
@@ -354,12 +356,14 @@ def _of_kind(kind, v, what, field): # a value, converted
 def _preset(base): # the default preset of a base
     return {'tiny': 'tiny_cpu', 'sdxl': 'style_sdxl_t4'}.get(base, 'style_sd15')
 
+# %% ../nbs/36_cli.ipynb #bbb5dd7d
 def _preset_named(name): # the key of `PRESETS` that it is, or that it alone begins
     from loramix_nb.trainable import PRESETS
     found = [name] if name in PRESETS else [k for k in PRESETS if k.startswith(name)]
     if len(found) == 1: return found[0]
     raise ValueError(f"no preset '{name}': there are {', '.join(PRESETS)}")
 
+# %% ../nbs/36_cli.ipynb #24a3775a
 def _config(preset, changes, where): # a TrainConfig: the preset with the file's and options' changes
     from loramix_nb.trainable import _check_config, PRESETS, TrainConfig
     made = replace(PRESETS[_preset_named(preset)], **_settings(TrainConfig, changes, where))

@@ -32,10 +32,12 @@ def _in_place(b, x, temb=None): # what `ResnetBlock2D` does in a VAE, less four 
     h = b.conv2(F.silu(b.norm2(h), inplace=True))
     return h.add_(x if b.conv_shortcut is None else b.conv_shortcut(x))
 
+# %% ../nbs/05_latents.ipynb #97c94e5f
 def _plain_blocks(vae): # those that have no time, change no size, scale nothing, and are in nobody's hands already
     from diffusers.models.resnet import ResnetBlock2D
     return [b for b in vae.modules() if type(b) is ResnetBlock2D and _is_plain(b)]
 
+# %% ../nbs/05_latents.ipynb #cc752ca3
 def _is_plain(block):
     silu = isinstance(block.nonlinearity, nn.SiLU) and not block.dropout.p
     bare = block.time_emb_proj is block.upsample is block.downsample is None
@@ -60,6 +62,7 @@ def _laid_out(p, dtype):
     layout = torch.channels_last if p.ndim == 4 else torch.preserve_format
     return nn.Parameter(p.data.to(dtype, memory_format=layout), p.requires_grad)
 
+# %% ../nbs/05_latents.ipynb #c0585345
 def _moments(x, vae, dtype):
     if vae.dtype != dtype:
         with _vae_in_precision(vae, dtype): return _moments(x, vae, dtype)
@@ -146,6 +149,7 @@ def _decoding_in_parts(vae):
         if own: vae.decode = own
         if vae.dtype != dtype: vae.to(dtype)
 
+# %% ../nbs/05_latents.ipynb #474f57bc
 def _decodes_on_cpu(vae): # and is not moved to a GPU when it is called, by diffusers' offloading
     return vae.device.type == 'cpu' and not hasattr(vae, '_hf_hook')
 
@@ -161,6 +165,7 @@ def psnr(a:np.ndarray, # uint8 [B,H,W,3]
 def _device_of(pipe): # where it computes; diffusers' offloading keeps its models elsewhere
     return getattr(pipe, '_execution_device', pipe.device)
 
+# %% ../nbs/05_latents.ipynb #fa031dec
 def _refuse_offloaded(pipe, doing): # such as 'a training'
     models = [m for m in pipe.components.values() if isinstance(m, nn.Module)]
     if any(hasattr(m, '_hf_hook') for m in models):
@@ -233,6 +238,7 @@ def _painting_key(p:Painting)->str: # 20 hex characters
     "What a painting's sample depends on, as a name."
     return _short([*_content(p), p.style, p.caption])
 
+# %% ../nbs/05_latents.ipynb #cf1c9095
 def _content(p):
     return [p.sha256, p.border] if p.trim else [p.sha256] # of the picture that is encoded
 

@@ -109,6 +109,7 @@ def _is_within(layer, part): # 'text_encoder' means all of a pipeline's text enc
     if not part or part == 'text_encoder' and layer.startswith(part): return True
     return _normalize_name(layer).startswith(_normalize_name(part))
 
+# %% ../nbs/18_mixer.ipynb #be25e02a
 def _normalize_name(name): return f'{name}.'.replace('.text_model.', '.')
 
 # %% ../nbs/18_mixer.ipynb #e7d75279
@@ -165,6 +166,7 @@ def _check_kinds(name, lora): # of its changes: those that a layer can add to wh
         raise ValueError(f"LoRA '{name}' changes '{k}', a bias or a norm, which stays as it is in a mixer: "
                          "bake(pipe, lora) adds it, or leave that layer out")
 
+# %% ../nbs/18_mixer.ipynb #9679f51b
 def _check_fits(pipe, name, lora):
     _check_kinds(name, lora)
     found = {k: _find_layer(pipe, k) for k in lora}
@@ -281,6 +283,7 @@ def _module_names(pipe): # names of all modules of the UNet and the text encoder
     return {_normalize_name(f'{k}.{n}'.rstrip('.'))
             for k, m in parts.items() if m is not None for n, _ in m.named_modules()}
 
+# %% ../nbs/18_mixer.ipynb #eb841b0e
 def _text_weight(w): # the part of a weight that acts on text encoders
     if not isinstance(w, dict): return _weight_at(w, 'text_encoder')
     return tuple(sorted((p, _text_weight(x)) for p, x in w.items()
@@ -354,6 +357,7 @@ def _painting_bytes(unet, tokens:int, # of a prompt
         finally: F.scaled_dot_product_attention = before
     return live.peak
 
+# %% ../nbs/18_mixer.ipynb #0f13caea
 def _fused_size(q, k, v, *args, **kw): return q*1 # what fused attention allocates
 
 # %% ../nbs/18_mixer.ipynb #db5b90e5

@@ -99,6 +99,7 @@ class _Counts:
 # %% ../nbs/31_rehearsal.ipynb #51066bab
 def _mib(n): return f'{n/2**20:,.2f} MiB' if n < _GIB else f'{n/_GIB:.2f} GiB'
 
+# %% ../nbs/31_rehearsal.ipynb #3840ff82
 def _out_of_memory(counts, card, limit, n): # n: bytes that were asked for
     asked = Counter({'activations' if torch.is_grad_enabled() else 'temporaries': n})
     held = counts.held - asked
@@ -276,6 +277,7 @@ def _is_known(func, leaves): # whether the values of all inputs are known
     return all(_has_value(x) if isinstance(x, FakeTensor) else x.numel() <= _SMALL
                for x in leaves if isinstance(x, Tensor))
 
+# %% ../nbs/31_rehearsal.ipynb #396fa7a7
 def _has_value(x): # and not that of what it was before `x.data = …`
     return hasattr(x, 'value') and (x.value.dtype, x.value.shape) == (x.dtype, x.shape)
 
@@ -283,6 +285,7 @@ def _has_value(x): # and not that of what it was before `x.data = …`
 def _really(func, args, kwargs):
     with unset_fake_temporarily(): return func(*args, **kwargs)
 
+# %% ../nbs/31_rehearsal.ipynb #e1dbd436
 def _on_meta(func, args, kwargs, leaves): # tensors of PyTorch's own meta device, which loaders use
     if any(map(_is_gpu, leaves)):
         raise NotImplementedError("Cannot copy out of meta tensor; no data!")
@@ -304,10 +307,12 @@ def _values(tree): # the same arguments on the CPU
         return torch.device('cpu') if _is_gpu(x) else x
     return tree_map(value, tree)
 
+# %% ../nbs/31_rehearsal.ipynb #5afbab99
 def _remember(out, values):
     for x, v in zip(tree_leaves(out), tree_leaves(values)):
         if isinstance(x, FakeTensor): x.value = v
 
+# %% ../nbs/31_rehearsal.ipynb #9110cb47
 def _to_gpu(x):
     if not isinstance(x, Tensor): return x
     out = torch.empty_like(x, device=_GPU)
@@ -393,6 +398,7 @@ def _moved(to, args, kwargs): # C++ code takes a GPU tensor for one on meta, and
     args, kwargs = tree_map(lambda x: _named(x, _META if there else _GPU), (args, kwargs))
     return to(*args, **kwargs)
 
+# %% ../nbs/31_rehearsal.ipynb #fd865b2b
 def _told(x): # by a tensor that another one is to be like
     return [x.device, x.dtype] if isinstance(x, Tensor) else [x]
 
@@ -402,6 +408,7 @@ def _plainly(func, args, kwargs):
 # %% ../nbs/31_rehearsal.ipynb #e190c82b
 def _device(x): return torch.device(x) if x == 'meta' else x
 
+# %% ../nbs/31_rehearsal.ipynb #7dd1444e
 def _named(x, gpu, number=False): # `gpu` for a GPU by any name, such as 'cuda:0'; or by its number
     if isinstance(x, str): return gpu if x.split(':')[0] == 'cuda' else x
     if _is_gpu(x): return gpu
@@ -413,6 +420,7 @@ def _swap(a, b): # `torch.utils.swap_tensors`, also where there are weak referen
     a.__dict__, b.__dict__ = b.__dict__, a.__dict__
     torch._C._swap_tensor_impl(a, b)
 
+# %% ../nbs/31_rehearsal.ipynb #671c33c9
 def _with_mode(mode, run): # `backward` puts modes aside, and checkpointing computes in it
     def backward(*args, **kw):
         with mode: return run(*args, **kw)
@@ -425,6 +433,7 @@ def _submit_now(pool, fn, *args, **kw): # another thread would know nothing of t
     except Exception as e: done.set_exception(e)
     return done
 
+# %% ../nbs/31_rehearsal.ipynb #bdaf023d
 def _save_zeros(write): # `torch.save` of tensors that have no numbers
     def zeros(x): return torch.zeros(x.shape, dtype=x.dtype) if isinstance(x, FakeTensor) else x
     def save(obj, f, **kw): write(tree_map(zeros, obj), f, **kw)

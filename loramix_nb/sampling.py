@@ -42,6 +42,7 @@ def _prompt_states(pipe, prompt:str, negative:str='')->dict: # pipeline's argume
                              do_classifier_free_guidance=True, negative_prompt=negative)
     return {k: v for k, v in zip(_TEXT, out) if v is not None}
 
+# %% ../nbs/20_sampling.ipynb #9fc2c96b
 def _encode(pipe, job, read, reader): # prompt embeddings of one picture; read is their cache
     mixer, weights = current_mixer(pipe), job['weights']
     mixed = mixer.text_weights(weights) if mixer and weights is not None else None
@@ -59,6 +60,7 @@ def _hide_progress(pipe): # of each batch, beside the bar that counts pictures
     try: yield
     finally: pipe.set_progress_bar_config(**{'disable': False, **before})
 
+# %% ../nbs/20_sampling.ipynb #63786aba
 @contextmanager
 def _override(x, **own): # methods of one object while the block runs
     before = {k: vars(x)[k] for k in own if k in vars(x)}
@@ -83,6 +85,7 @@ def _collate(k, values, shared, guided=True): # values of argument k, one a pict
         return torch.cat([v if v.ndim == 4 else v[None] for v in values])
     return first if shared and k != 'image' else list(values)
 
+# %% ../nbs/20_sampling.ipynb #9cf54a86
 def _stack_embeddings(es, guided): # with guidance: all negative embeddings, then all positive ones
     if guided and any(len(e) != 2 for e in es) or any(len(e) > 2 for e in es):
         raise ValueError(f"{_EMBEDS} of shape {list(es[0].shape)}: with guidance give two rows for "
@@ -91,6 +94,7 @@ def _stack_embeddings(es, guided): # with guidance: all negative embeddings, the
     if guided: return torch.cat([e[i:i + 1] for i in range(2) for e in es])
     return torch.cat([e[-1:] for e in es])
 
+# %% ../nbs/20_sampling.ipynb #26bd1193
 def _pass_arguments(jobs, kw, guidance=4.): # of one pass: each picture's own, and those they share
     guided, own = guidance > 1, jobs[0].get('own', {})
     own = {k: _collate(k, [j['own'][k] for j in jobs], False, guided) for k in own}

@@ -61,6 +61,7 @@ def _shrunk_covariance(x, shrink): # of rows around 0
     identity = torch.eye(len(cov), dtype=cov.dtype)
     return (1 - shrink)*cov + shrink*cov.diagonal().mean()*identity
 
+# %% ../nbs/23_scoring.ipynb #2bc27777
 def fit_ood_detector(judge:Judge,
                      train:tuple,     # (pictures, labels) of its classes
                      valid:tuple,     # other ones, which set the limit
@@ -95,6 +96,7 @@ def _load_ood_detector(folder)->OODDetector:
 def _read_rgb(file):
     with Image.open(file) as im: return np.asarray(im if im.mode == 'RGB' else im.convert('RGB'))
 
+# %% ../nbs/23_scoring.ipynb #5f61221a
 def _read_batch(files): # uint8 [N,H,W,3]
     pictures = [_read_rgb(f) for f in files]
     (h, w, _), size = pictures[0].shape, '{1}x{0}'.format
@@ -166,6 +168,7 @@ def _sweep_rows(sweep, folder):
             raise ValueError(f"line {i} of '{file}' names no file: every row of a sweep has one")
     return rows
 
+# %% ../nbs/23_scoring.ipynb #2b892d98
 def _answer(judge, logits, probs):
     logits, probs = (dict(zip(judge.classes, x)) for x in (logits, probs))
     return dict(guess=max(logits, key=logits.get), logits=logits, probs=probs)
@@ -202,6 +205,7 @@ def export_pairs(rows:list[dict],   # of a scored sweep
 # %% ../nbs/23_scoring.ipynb #b435f795
 def _mixed_styles(row): return tuple(k for k, v in row['weights'].items() if v)
 
+# %% ../nbs/23_scoring.ipynb #0e046e50
 def _pair_entry(r, key, weights, b):
     answer = r[key]
     return dict(alpha=weights[b], seed=r['seed'], prompt=r['prompt'], true_label=weights,

@@ -124,10 +124,12 @@ def _adamw(groups, cfg, device):
     fused = device.type in ('cpu', 'cuda')
     return torch.optim.AdamW(groups, cfg.lr, weight_decay=cfg.weight_decay, fused=fused)
 
+# %% ../nbs/12_trainable.ipynb #e1afbcc0
 def _import_optimizer(package): # only when it is chosen
     try: return importlib.import_module(package)
     except ImportError as e: raise ImportError(_missing(package)) from e
 
+# %% ../nbs/12_trainable.ipynb #b14855dc
 def _missing(package): return f"this optimizer needs {package}: pip install 'loramix-nb[sdxl8bit]'"
 
 # %% ../nbs/12_trainable.ipynb #74a4bf64
@@ -135,6 +137,7 @@ def _adamw8bit(groups, cfg, device):
     optim = _import_optimizer('bitsandbytes').optim
     return optim.AdamW8bit(groups, cfg.lr, weight_decay=cfg.weight_decay)
 
+# %% ../nbs/12_trainable.ipynb #ced049b0
 def _prodigy(groups, cfg, device):
     settings = dict(weight_decay=cfg.weight_decay, safeguard_warmup=True, use_bias_correction=True,
                     decouple=True)
@@ -196,6 +199,7 @@ def _check_lr(cfg, field):
         raise ValueError(f"{field}={value}: a learning rate is between 0 and 1, "
                          "for a LoRA about 1e-5 to 1e-2")
 
+# %% ../nbs/12_trainable.ipynb #c10e8a3f
 def _check_share(cfg, field):
     value = getattr(cfg, field)
     if not 0 <= value < 1: raise ValueError(f"{field}={value} is a share: take .1, or 0 for none")
@@ -465,6 +469,7 @@ def _networks(pipe)->list:
     names = 'unet', 'text_encoder', 'text_encoder_2'
     return [m for m in (getattr(pipe, k, None) for k in names) if m]
 
+# %% ../nbs/12_trainable.ipynb #aa698af0
 def _matrices(unet)->list:
     "Parameters of linear and convolutional layers."
     kinds = torch.nn.Linear, torch.nn.Conv2d
@@ -474,6 +479,7 @@ def _matrices(unet)->list:
 def _is_small_on_cpu(unet): # for a few hundred positions fused attention costs more than it saves
     return unet.device.type == 'cpu' and unet.config.sample_size <= 16
 
+# %% ../nbs/12_trainable.ipynb #848e5a7a
 def _plain_attention():
     from diffusers.models.attention_processor import AttnProcessor
     return AttnProcessor()
@@ -483,6 +489,7 @@ def _tokenizers(pipe)->list:
     "The tokenizers of a pipeline: one for Stable Diffusion, two for SDXL."
     return [t for t in (getattr(pipe, k, None) for k in ('tokenizer', 'tokenizer_2')) if t]
 
+# %% ../nbs/12_trainable.ipynb #4f4752e4
 def _token_ids(captions:list, pipe)->dict: # 'ids0' [B,T], and 'ids1' for SDXL
     "Captions as token ids, for each text encoder."
     def ids(tokenizer):
@@ -573,6 +580,7 @@ def _autocast(func, args, kwargs, half): # the arguments as CUDA's autocast cast
         return x.to(dtype) if floats and x.device.type != 'cpu' else x
     return tree_map(cast, (args, kwargs))
 
+# %% ../nbs/12_trainable.ipynb #f5ce4b2e
 class _CudaAutocast(TorchFunctionMode):
     "Autocast as CUDA has it, on tensors without numbers."
     def __init__(self, half):
@@ -734,6 +742,7 @@ def _check_disk(pipe, cfg, out):
                       f"{need/1e6:,.0f} MB: fewer checkpoints than {cfg.checkpoints}, "
                       f"a rank below {cfg.rank}, or another disk")
 
+# %% ../nbs/12_trainable.ipynb #62512c7f
 def _check_writable(out):
     probe = out/f'.{os.getpid()}'
     try:

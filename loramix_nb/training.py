@@ -174,6 +174,7 @@ def _as_split(data): # has a length, and `batch`
     if isinstance(data, dict): return _MemorySplit(data)
     return _BucketedSplit(data) if isinstance(data, list) else data
 
+# %% ../nbs/13_training.ipynb #a666c35e
 def _has_buckets(source)->bool: # from `_as_split`
     "Whether its paintings have several shapes."
     return len(getattr(source, 'sizes', ())) > 1
@@ -332,6 +333,7 @@ def _parts(self:Training, x, ε, t, words:dict, weight): # yields the same, of `
         at = slice(i, i + self.at_once)
         yield x[at], ε[at], t[at], {k: w[at] for k, w in words.items()}, weight[at]
 
+# %% ../nbs/13_training.ipynb #5a6997cd
 @patch
 def fit_memory(self:Training, sizes:dict): # from `estimate_memory`
     "On a GPU, choose how many samples are computed together."

@@ -61,6 +61,7 @@ def _picture_of(a):
                          "[H,W,3] or [H,W,4]")
     return Image.fromarray(a)
 
+# %% ../nbs/21_transfer.ipynb #f4e5c77f
 def _as_file(im): # in memory, so that pictures and files are read by the same rules
     im, buffer = ImageOps.exif_transpose(im), BytesIO()
     for_tiff = {'La': 'LA', 'RGBa': 'RGBA', 'PA': 'RGBA', 'HSV': 'RGB', 'YCbCr': 'RGB', 'RGBX': 'RGB'}
