@@ -342,7 +342,7 @@ _OTHERS = { # how the names in files of other kinds begin -> what the file is, a
 _CHECKPOINT = re.compile(r'(model\.diffusion_model|first_stage_model|cond_stage_model|conditioner)\.')
 
 def _check_content(file, names): # refuses by its names what is no LoRA, before it is read
-    if any(_part_of(k)[1] not in ('', 'ia3') for k in names): return
+    if any(_part_of(k)[1] not in ('', 'ia3') or re.search(r':\d+:(up|down)$', k) for k in names): return
     for pattern, what in _OTHERS.items():
         if any(re.match(pattern, k) for k in names): raise ValueError(f"'{file}' is {what}")
     weights = (k for k in names if k.endswith('.weight'))
