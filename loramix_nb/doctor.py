@@ -16,9 +16,9 @@ from .core import atomic_path, _DAMAGE, figure, _html_page, _svg
 from .lora import _bare, cosine, Factors, Full, Lora, norm, principal_angles, Relative, _wide
 from .families import _bare_layer, _family_of
 from .dialects import (_changes_from, _check_families, _check_kind, _check_once,
-                                 _check_parts, _home, _part_of, _rank_of, _read_changes, _relative, _room,
+                                 _check_parts, _home, _part_of, _rank_of, _relative, _room,
                                  _shape_of_parts, _targets)
-from .formats import (_named, _open_tensors, _peft_configs, _peft_scale, _stem, _TOKEN,
+from .formats import (load_lora, _named, _open_tensors, _peft_configs, _peft_scale, _stem, _TOKEN,
                                 _without_wrappers)
 from .architectures import layers, _PUBLISHED, _published
 from .merging import Interference, interference
@@ -624,13 +624,8 @@ class _Comparison:
 # %% ../nbs/17_doctor.ipynb #abef764c
 def _as_lora(file): # in diffusers' names, from any dialect; `ValueError` that says why not
     if isinstance(file, Lora): return file
-    tensors, metadata, what = _contents(Path(file))
-    if what: raise ValueError(f"'{file}' is {what}")
-    scale_of, odd = _scale_reader(metadata)
-    try: changes = _read_changes(_unpacked(tensors)[0], scale_of, strict=False)[0]
-    except (ValueError, *_DAMAGE) as e: raise ValueError(f"'{file}': {e}") from e
-    if odd or not changes: raise ValueError(f"'{file}': {odd or 'no layer of a known base'}")
-    return Lora(changes, {}, _stem(Path(file)))
+    if what := _contents(Path(file))[2]: raise ValueError(f"'{file}' is {what}")
+    return load_lora(file, strict=False)
 
 _AGAIN_ON = 'train one of them again on the base of the other'
 
