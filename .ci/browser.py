@@ -9,7 +9,6 @@ import shutil
 import socket
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,13 +18,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"} # what the kernels have, so that the pictures are equal
-SERVERS = dict(os.environ)
 os.environ["TQDM_DISABLE"] = "1" # no bars among the results
 
 import numpy as np
 import torch
 from PIL import Image
 from playwright.sync_api import sync_playwright
+from visits import app, elsewhere, free_port, lost, started, visits
 
 from loramix_nb.core import asset, load_base
 from loramix_nb.formats import load_lora
@@ -75,37 +74,12 @@ class Reference:
 
 # ---- the servers
 
-# As `make app` starts it.
-VOILA = "voila", str(TOP/"nbs"/"app"), "--Voila.ip=127.0.0.1", "--VoilaConfiguration.file_allowlist=(?!)"
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 @contextmanager
-def server(tmp, *command):
-    "A Jupyter server on 127.0.0.1, with a token and a configuration of its own: (address, port, token)."
+def jupyter(tmp, *command):
+    "A Jupyter server on 127.0.0.1, with a token and a configuration of its own: (address, token)."
     port, token = free_port(), secrets.token_urlsafe(16)
-    env = {**SERVERS, "LORAMIX_RUNS": str(tmp/"runs"), "IPYTHONDIR": str(tmp/"ipython"),
-           **{f"JUPYTER_{k.upper()}_DIR": str(tmp/k) for k in ("config", "runtime", "data")}}
-    app = "Voila" if "voila" in command else "IdentityProvider"
-    command = *command, "--no-browser", f"--port={port}", f"--{app}.token={token}"
-    with open(tmp/"server.log", "w") as log:
-        p = subprocess.Popen([sys.executable, "-m", *command], env=env, stdout=log, stderr=log)
-        try:
-            for _ in range(600):
-                with socket.socket() as s:
-                    if s.connect_ex(("127.0.0.1", port)) == 0: break
-                if p.poll() is not None: break
-                time.sleep(.1)
-            else: raise AssertionError("the server did not come up")
-            assert p.poll() is None, (tmp/"server.log").read_text()
-            yield f"http://127.0.0.1:{port}", port, token
-        finally:
-            p.terminate()
-            p.wait(30)
+    command = "-m", *command, "--no-browser", f"--port={port}", f"--IdentityProvider.token={token}"
+    with started(tmp, port, *command): yield f"http://127.0.0.1:{port}", token
 
 
 # ---- what the browser shows
@@ -499,27 +473,33 @@ def browse(images=None, only=()):
         tmp, chrome = Path(tmp), play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         size, may = {"width": 1000, "height": 1400}, ["clipboard-read", "clipboard-write"]
         page_of = lambda: chrome.new_context(viewport=size, permissions=may).new_page()
-        with server(tmp, *VOILA) as (address, port, token):
+        check(visits, tmp, page_of)
+        with app(tmp, TOP/"nbs"/"app") as (address, port, token, process):
             check(nothing_outside, address, port, token, tmp)
-            pages = {"studio": (alpha, triangle, board), "gallery": (sweep, survey, pool, transfer, doctor)}
+            pages = {"studio": (alpha, triangle, board, lost), "gallery": (sweep, survey, pool, transfer, doctor)}
             for name, checks in pages.items():
                 if only and not any(fn.__name__ in only for fn in checks): continue
                 page, wrong = page_of(), []
                 page.on("pageerror", lambda e, wrong=wrong: wrong.append(str(e)))
+                page.on("request", lambda r, wrong=wrong: wrong.extend(elsewhere(r.url, address)))
                 page.goto(f"{address}/voila/render/{name}.ipynb?token={token}", timeout=SLOW)
                 for fn in checks:
                     if only and fn.__name__ not in only: continue
+                    if fn is lost:
+                        check(lost, page, process)
+                        continue
                     page.locator(f"section.lm-{fn.__name__}").wait_for(timeout=SLOW)
                     check(fn, page, ref, *([tmp/"runs"] if fn is survey else []))
                     photograph(page, fn.__name__, images)
+                assert page.get_by_text("Error displaying widget").count() == 0, f"a widget of {name} is dead"
                 assert not wrong, wrong
                 page.context.close()
         (tmp/"lab").mkdir()
         shutil.copy(TOP/"nbs"/"app"/"studio.ipynb", tmp/"lab")
-        for fn, app, name in ((lab, "jupyterlab", "LabApp"), (notebook7, "notebook", "JupyterNotebookApp")):
+        for fn, command, name in ((lab, "jupyterlab", "LabApp"), (notebook7, "notebook", "JupyterNotebookApp")):
             if only and fn.__name__ not in only: continue
-            with server(tmp, app, f"--ServerApp.root_dir={tmp/'lab'}", "--ServerApp.ip=127.0.0.1", "--allow-root",
-                        f"--{name}.expose_app_in_browser=True") as (address, _, token):
+            with jupyter(tmp, command, f"--ServerApp.root_dir={tmp/'lab'}", "--ServerApp.ip=127.0.0.1", "--allow-root",
+                         f"--{name}.expose_app_in_browser=True") as (address, token):
                 check(fn, page_of(), address, token, ref)
         chrome.close()
     return passed

@@ -16,7 +16,6 @@ from contextlib import redirect_stderr, redirect_stdout
 from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic, sleep
-from types import SimpleNamespace
 
 os.environ["TQDM_DISABLE"] = "1"
 import yaml
@@ -113,17 +112,16 @@ def make_inputs(home):
 def write(file, value): file.write_text(yaml.safe_dump(value), encoding="utf-8")
 
 
-def serve(command, cwd, env):
-    "In place of `subprocess.run`: the server starts, answers, and is ended."
-    port = next(w for w in command if w.startswith("--port=")).partition("=")[2]
-    with subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+def serve(page, port, token):
+    "In place of `cli._serve`: the server starts in a process of its own, answers, and is ended."
+    code = f"from loramix_nb.cli import _serve; _serve({str(page)!r}, {port}, {token!r})"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             end = monotonic() + 60
             while not answers(f"http://127.0.0.1:{port}/voila/static/nothing"):
                 assert server.poll() is None and monotonic() < end, "the server of the app does not answer"
                 sleep(.3)
         finally: server.terminate()
-    return SimpleNamespace(returncode=0)
 
 
 def answers(url):
@@ -174,7 +172,7 @@ def answer(words, place):
 def group(jobs):
     "Type some of the commands, in the order in which one needs what another makes: what went wrong."
     core.BASES.update(sd14=core.asset("tiny"), sd15=core.asset("tiny"), sdxl=core.asset("tiny")) # of the same layout
-    cli.subprocess = SimpleNamespace(run=serve)
+    cli._serve = serve
     wrong, made_by = [], {}
     with tempfile.TemporaryDirectory() as home:
         make_inputs(Path(home))

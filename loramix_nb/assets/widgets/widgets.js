@@ -412,9 +412,20 @@ function doctor(model, root, signal) {
 
 const kinds = {alpha, triangle, board, sweep, survey, pool, transfer, doctor}
 
+/** In the app: when the page has lost its kernel and is loaded anew, the controls stand where they stood. */
+function resume(model, signal) {
+  if (!document.body.dataset.voila) return
+  const controls = model.get('controls'), key = `lm ${model.get('kind')} ${model.get('names') || ''}`
+  const kept = controls.length && sessionStorage.getItem(key)
+  if (kept) { sessionStorage.removeItem(key); set(model, JSON.parse(kept)) }
+  document.addEventListener('lm-lost', () =>
+    sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(controls.map(k => [k, model.get(k)])))), {signal})
+}
+
 export default {
   render({model, el}) {
     const gone = new AbortController()
+    resume(model, gone.signal)
     kinds[model.get('kind')](model, el, gone.signal)
     return () => gone.abort()
   },
