@@ -166,6 +166,13 @@ def alpha(page, ref):
     TIMES["after a sweep"] = [(1000*(time.time() - start),)*2 + ("full",)]
     assert places(w.box) == before, "the slider's parts have moved"
     save_and_load(w, ref, lambda: bar.press("Home"), at(1.), at(0.))
+    for typed in ("-1", "1.5", "9" * 12, ""):
+        w.box.locator(".lm-seed").fill(typed)
+        w.box.locator(".lm-seed").press("Tab")
+        said = w.box.locator(".lm-scene .lm-wrong").text_content()
+        assert said.endswith("give a whole number from 0 to 4294967295; 3 still holds") and typed in said, said
+        assert w.box.locator(".lm-seed").get_attribute("aria-invalid") == "true"
+    w.shows(at(1.), "with a seed that cannot be")
     w.box.locator(".lm-prompt").fill("A painting of a cat")
     w.box.locator(".lm-seed").fill("5")
     w.box.locator(".lm-seed").press("Tab")
@@ -240,6 +247,16 @@ def board(page, ref):
     for _ in range(6): mid.press("ArrowLeft")
     here = expected()
     w.shows(here, "with a block moved")
+    typed, wrong = w.box.locator(".lm-cell .lm-number").first, w.box.locator(".lm-cell .lm-wrong").first
+    typed.fill("7")
+    typed.press("Enter")
+    assert wrong.text_content() == f"7: give a number from -1 to 2; {typed.get_attribute('data-now')} still holds"
+    w.shows(expected(), "with a weight that cannot be")
+    typed.fill("0.37")
+    typed.press("Enter")
+    assert (wrong.text_content(), styles.first.input_value()) == ("", "0.37")
+    here = expected()
+    w.shows(here, "with a weight that was typed")
     assert w.box.locator("em").count() == 3, "these LoRAs leave the text encoder alone"
     assert places(w.box) == before, "the board's parts have moved"
     save_and_load(w, ref, lambda: styles.nth(0).press("End"), here, None)
@@ -283,7 +300,11 @@ def survey(page, ref, runs):
     assert act(lambda: page.keyboard.press("z"), 1) == ["left"]
     assert act(w.box.locator(".lm-tie").click, 2) == ["left", "tie"]
     assert act(lambda: page.keyboard.press("s"), 3) == ["left", "tie", "skip"]
-    assert "strength" in w.box.locator(".lm-result").text_content(), "no ranking at the end"
+    rows = w.box.locator(".lm-result tbody tr")
+    assert rows.count() == 3 and "95% intervals" in w.box.locator(".lm-result caption").text_content()
+    w.until("box => [...box.querySelectorAll('.lm-result img')].every(i => i.naturalWidth > 0)")
+    told = [float(t.replace("−", "-").split()[0]) for t in w.box.locator(".lm-result small").all_text_contents()]
+    assert told == sorted(told, reverse=True) and rows.first.locator("svg circle").count() == 1, told
     page.keyboard.press("ArrowLeft") # there is nothing left to answer
     assert act(w.box.locator(".lm-undo").click, 2) == ["left", "tie"]
     assert act(lambda: page.keyboard.press("ArrowDown"), 3) == ["left", "tie", "tie"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np, torch
 from fastcore.basics import patch
 from PIL import Image, PngImagePlugin
-from .core import asset, atomic_path, BASES, _path_inside
+from .core import asset, atomic_path, BASES, _check_number, _path_inside
 from .lora import gram, Lora
 from .formats import load_lora
 from .merging import _BLOCKS, Recipe
@@ -344,7 +344,16 @@ class _MixWidget(_BaseWidget):
     def mix(self)->dict: return dict(zip(self.parts(), self.at)) # part -> weight
 
     @traitlets.validate('at')
-    def _valid(self, proposal): return self.snap(proposal['value'])
+    def _valid(self, proposal):
+        at, n = proposal['value'], len(self.start())
+        if len(at) != n:
+            raise ValueError(f"at={at}: the controls of this {type(self).__name__} take {n} "
+                             f"number{'s'*(n > 1)}")
+        return self.snap(at)
+
+    @traitlets.validate('seed')
+    def _valid_seed(self, proposal): # JavaScript's numbers are exact up to here
+        return _check_number('seed', proposal['value'], -2**53, 2**53, whole=True)
 
     def _moved(self):
         self.code = self.lines()

@@ -46,7 +46,7 @@ class AlphaSlider(_MixWidget):
             raise ValueError(f"{len(self.loras)} styles: an AlphaSlider takes two, a StyleTriangle "
         "three, a MixBoard any number")
     def start(self): return [.5]
-    def snap(self, at:dict): return _snap(at)[:1] or self.start()
+    def snap(self, at:list): return _snap(at)
     def mix(self): return dict(zip(self.loras, (round(1 - self.at[0], 6), self.at[0])))
 
     @property
@@ -107,7 +107,7 @@ class StyleTriangle(_MixWidget):
             raise ValueError(f"{len(self.loras)} styles: a StyleTriangle takes 3, an AlphaSlider "
         "two, a MixBoard any number")
     def start(self): return _rounded_shares([1, 1, 1])
-    def snap(self, at:dict): return _rounded_shares(at) if len(at) == 3 else self.start()
+    def snap(self, at:list): return _rounded_shares(at)
 
     @property
     def recipe(self)->Recipe:
@@ -156,9 +156,7 @@ class MixBoard(_MixWidget):
 
     def parts(self): return {'/'.join(k): l for k, l in self.pieces.items()}
     def start(self): return [round(1/len(self.loras), 2)]*len(self.loras) + [1.]*len(self.pieces)
-    def snap(self, at:dict):
-        n = len(self.loras)
-        return _snap(at, -1., 2., .01) if len(at) == n + len(self.pieces) else self.start()
+    def snap(self, at:list): return _snap(at, -1., 2., .01)
 
     @property
     def strengths(self)->dict: return dict(zip(self.loras, self.at))
@@ -265,7 +263,7 @@ class Survey(_BaseWidget):
     turn = traitlets.Int(0).tag(sync=True)
     total = traitlets.Int(0).tag(sync=True)
     pair = traitlets.Dict().tag(sync=True) # left, right: PNG; turn, done
-    result = traitlets.Unicode().tag(sync=True)
+    result = traitlets.Dict().tag(sync=True) # rows, the best first, and words
 
     def __init__(self, pictures:dict, # name -> file, array or Pillow picture
                  votes:object, # a `survey.Votes`
@@ -282,9 +280,17 @@ class Survey(_BaseWidget):
         self.left, self.turn, self.shown_at = self.again(), self.turn + 1, time.monotonic()
         done = self.total - len(self.left)
         shown = dict(zip(('left', 'right'), (self.pictures[n] for n in self.left[0]))) if self.left else {}
-        self.result = '' if self.left else self.votes.ranking(list(self.pictures))._repr_markdown_()
+        self.result = {} if self.left else self._ranked()
         self.pair = dict(**shown, turn=self.turn, done=done)
         self.code = f"votes = Votes({self.votes.path.name!r})\nranking = votes.ranking()\nranking.plot()"
+
+    def _ranked(self): # by the answers of all voters
+        try: r = self.votes.ranking(list(self.pictures))
+        except ValueError as e: return dict(rows=[], words=f'{e}') # every pair was skipped
+        rows = zip(r.items, r.strength, r.low, r.high, r.votes)
+        return dict(rows=[dict(name=i, png=self.pictures[i], strength=s, low=l, high=h, votes=v)
+                          for i, s, l, h, v in rows],
+                    words=f'Strength in log-odds, with {r.level:.0%} intervals; 0 is the mean.')
 
     def answer(self, answer:str, # 'left', 'right', 'tie' or 'skip'
                turn:int=None): # the pair it belongs to; the present one if None
@@ -302,7 +308,9 @@ class Survey(_BaseWidget):
         self._next()
 
     def _picture_and_caption(self):
-        return self.pair.get('left', b''), f'{self.question} {len(self.left)} pairs left'
+        if self.left or not self.result['rows']:
+            return self.pair.get('left', b''), f'{self.question} {len(self.left)} pairs left'
+        return _figure_png(self.votes.ranking(list(self.pictures)).plot()), f'{self.question} The ranking'
 
 # %% ../nbs/34_widgets.ipynb #33715217
 def _figure_png(figure, dpi:int=80)->bytes: # a matplotlib `Figure`, drawn without pyplot
@@ -479,7 +487,7 @@ class TransferBoard(_MixWidget):
 
     def start(self):
         return [.6, *(.5 if h else 0. for h in self.has[1:]), *_rounded_shares([1]*len(self.loras))]
-    def snap(self, at:dict): return _snap(at) if len(at) == 3 + len(self.loras) else self.start()
+    def snap(self, at:list): return _snap(at)
     def mix(self): return dict(zip((*_KEPT_FROM_PHOTO, *self.loras), self.at))
 
     def _moved(self):

@@ -69,12 +69,36 @@ function lines(model, signal, say) {
   return [h('button', {type: 'button', class: 'lm-copy', onclick: () => copy(model.get('code'), say)}, 'Copy Python code'), pre]
 }
 
+let fields = 0
+
+/** A number that is typed. What cannot be is said beside the field and stays in it to be mended; nothing else changes. */
+function field(name, {min, max, step = 'any', moved, ...more}) {
+  const wrong = h('span', {class: 'lm-wrong', role: 'alert', id: `lm-wrong-${++fields}`})
+  const judge = (fault = '') => { wrong.textContent = fault; input.setAttribute('aria-invalid', !!fault) }
+  const input = h('input', {type: 'number', min, max, step, 'aria-label': name, 'aria-describedby': wrong.id, ...more, onchange: () => {
+    const v = input.value === '' ? NaN : +input.value, fits = v >= min && v <= max && (step !== 1 || Number.isInteger(v))
+    judge(fits ? '' : `${input.value && `${input.value}: `}give a ${step === 1 ? 'whole ' : ''}number from ${min} to ${max}; ${input.dataset.now} still holds`)
+    if (fits) moved(v)
+  }})
+  const show = v => { input.value = input.dataset.now = v; judge() }
+  return {input, wrong, show}
+}
+
+/** The seed of a picture, in the range of other programs. */
+function seeds(model, signal) {
+  const f = field('Seed', {class: 'lm-seed', min: 0, max: 4294967295, step: 1, moved: v => set(model, {seed: v})})
+  follow(model, signal, ['seed'], () => f.show(model.get('seed')))
+  return h('label', {}, 'Seed', f.input, f.wrong)
+}
+
 /** A slider and its value. It takes any hundredth; a key moves it to the next twentieth, with Shift to the next hundredth. */
-function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text = percent, words, moved, ...more}) {
-  const out = h('output', {}), input = h('input', {type: 'range', min, max, step: fine, 'aria-label': name, ...more,
+function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text = percent, words, moved, typed, ...more}) {
+  const number = typed && field(name, {class: 'lm-number', min, max, moved: v => { show(v); moved(v) }})
+  const out = number ? number.input : h('output', {}), input = h('input', {type: 'range', min, max, step: fine, 'aria-label': name, ...more,
     oninput: () => to(+input.value, fine)})
   const show = v => {
-    input.value = v; out.textContent = text(v)
+    input.value = v
+    if (number) number.show(text(v)); else out.textContent = text(v)
     input.setAttribute('aria-valuetext', words ? words(v) : text(v))
   }
   const to = (v, by) => { const w = +Math.min(Math.max(Math.round(v / by) * by, min), max).toFixed(4); show(w); moved(w) }
@@ -83,7 +107,7 @@ function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text = perce
     if (way) { e.preventDefault(); e.stopPropagation(); to(((way > 0 ? Math.floor : Math.ceil)(input.value / by + way * 1e-6) + way) * by, by) } // a notebook has other plans for these keys
     else if (['Home', 'End', 'PageUp', 'PageDown'].includes(e.key)) e.stopPropagation()
   })
-  return {input, out, show}
+  return {input, out, show, wrong: number && number.wrong}
 }
 
 /** What every studio has: a picture on the right; on the left prompt, seed, the controls, and what can be done with it. */
@@ -96,10 +120,7 @@ function studio(model, root, signal, title, controls) {
     words.replaceChildren(seen.words || 'painting …', h('br'), h('small', {}, stages[seen.stage] || '\u00a0'))
   })
   const prompt = h('input', {type: 'text', class: 'lm-prompt', onchange: () => set(model, {prompt: prompt.value})})
-  const seed = h('input', {type: 'number', class: 'lm-seed', min: 0, max: 2147483647, step: 1,
-    onchange: () => { if (seed.checkValidity() && seed.value) set(model, {seed: +seed.value}) }})
   follow(model, signal, ['prompt'], () => { prompt.value = model.get('prompt') })
-  follow(model, signal, ['seed'], () => { seed.value = model.get('seed') })
   const say = text => { model.set('note', text) }
   const saved = h('select', {class: 'lm-saved', onchange: () => {
     if (saved.value) ask(model, {do: 'load', name: saved.value}); saved.value = '' }})
@@ -110,7 +131,7 @@ function studio(model, root, signal, title, controls) {
   const [button, pre] = lines(model, signal, say)
   root.append(h('section', {class: `lm lm-${model.get('kind')}`, role: 'group', 'aria-label': title},
     h('div', {class: 'lm-main'},
-      h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', seed)),
+      h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), seeds(model, signal)),
       controls,
       h('div', {class: 'lm-buttons'}, button,
         h('button', {type: 'button', class: 'lm-save', onclick: () => ask(model, {do: 'save'})}, 'Save recipe'),
@@ -204,7 +225,7 @@ function board(model, root, signal) {
   let n = names.length
   const rows = names.map((name, i) => {
     const ids = blocks[i].map(() => n++), text = blocks[i].indexOf('BASE'), unet = ids.filter((_, j) => j !== text)
-    const wide = {min: -1, max: 2, text: v => v.toFixed(2)}
+    const wide = {min: -1, max: 2, text: v => v.toFixed(2), typed: true}
     const strength = fader(`Strength of ${name}`, {...wide, class: 'lm-strength', moved: v => at(i, v)})
     const words = text < 0 ? null : fader(`Text encoder of ${name}`, {...wide, class: 'lm-text', moved: v => at(ids[text], v)})
     const all = fader(`UNet of ${name}`, {...wide, class: 'lm-unet', moved: v => at(unet, v)})
@@ -213,9 +234,9 @@ function board(model, root, signal) {
       const a = model.get('at'), mean = unet.reduce((s, k) => s + a[k], 0) / (unet.length || 1)
       strength.show(a[i]); if (words) words.show(a[ids[text]]); all.show(+mean.toFixed(2)); each.forEach((f, j) => f.show(a[ids[j]]))
     })
-    const cell = (f, what) => h('div', {class: 'lm-cell'}, h('span', {}, what), f ? [f.input, f.out] : h('em', {title: 'this LoRA has no weights there'}, 'not trained'))
+    const cell = (f, what) => h('div', {class: 'lm-cell'}, h('span', {}, what), f ? [f.input, f.out, f.wrong] : h('em', {title: 'this LoRA has no weights there'}, 'not trained'))
     return h('div', {class: 'lm-style'}, h('strong', {}, swatch(model, i), name), cell(strength, 'strength'), cell(words, 'text encoder'), cell(all, 'UNet'),
-      h('details', {}, h('summary', {}, 'blocks'), h('div', {class: 'lm-blocks'}, blocks[i].map((b, j) => h('div', {class: 'lm-cell'}, h('span', {}, b), each[j].input, each[j].out)))))
+      h('details', {}, h('summary', {}, 'blocks'), h('div', {class: 'lm-blocks'}, blocks[i].map((b, j) => h('div', {class: 'lm-cell'}, h('span', {}, b), each[j].input, each[j].out, each[j].wrong)))))
   })
   follow(model, signal, ['at'], () => shows.forEach(f => f()))
   const flat = h('button', {type: 'button', class: 'lm-flat', onclick: () => set(model, {at: model.get('at').map((v, i) => i < names.length ? v : 1)})}, 'Reset')
@@ -279,6 +300,22 @@ function sweep(model, root, signal) {
     h('figure', {}, img, words)))
 }
 
+const signed = v => `${v < 0 ? '−' : '+'}${Math.abs(v).toFixed(2)}`
+
+/** The end of a survey, the best first: place, picture, name, strength with its interval on one scale for all. */
+function ranked({rows = [], words = ''}) {
+  const low = Math.min(0, ...rows.map(r => r.low)), high = Math.max(0, ...rows.map(r => r.high)) || low + 1
+  const x = v => 8 + 184 * (v - low) / (high - low)
+  const bar = r => h('svg', {viewBox: '0 0 200 20', class: 'lm-interval', role: 'img',
+    'aria-label': `strength ${signed(r.strength)}, interval ${signed(r.low)} to ${signed(r.high)}`},
+    h('line', {x1: x(0), x2: x(0), y1: 0, y2: 20, class: 'lm-zero'}), h('line', {x1: x(r.low), x2: x(r.high), y1: 10, y2: 10}),
+    h('circle', {cx: x(r.strength), cy: 10, r: 5}))
+  const row = (r, i) => h('tr', {}, h('td', {}, `${i + 1}`), h('td', {}, thumb({...r, words: `picture of ${r.name}`})), h('th', {scope: 'row'}, r.name),
+    h('td', {}, bar(r), h('small', {}, `${signed(r.strength)} (${signed(r.low)} to ${signed(r.high)})`)), h('td', {}, `${r.votes}`))
+  const head = ['', 'picture', 'item', 'strength', 'votes'].map(t => h('th', {scope: 'col'}, t))
+  return rows.length ? [h('table', {}, h('caption', {}, words), h('thead', {}, h('tr', {}, head)), h('tbody', {}, rows.map(row)))] : [words]
+}
+
 function survey(model, root, signal) {
   const side = name => {
     const img = h('img', {class: 'lm-picture', alt: `the picture on the ${name}`, width: 288, height: 288})
@@ -287,14 +324,15 @@ function survey(model, root, signal) {
   const answer = a => { if (model.get('pair').left) ask(model, {do: 'answer', answer: a, turn: model.get('pair').turn}) }
   const undo = () => ask(model, {do: 'undo'})
   const left = side('left'), right = side('right'), progress = h('progress', {max: 1, value: 0}), count = h('span', {class: 'lm-count'})
-  const result = h('pre', {class: 'lm-result', hidden: true, tabindex: 0, 'aria-label': 'Ranking'})
+  const result = h('div', {class: 'lm-result', hidden: true, tabindex: 0, 'aria-label': 'Ranking'})
   const pictures = h('div', {class: 'lm-pair'}, left.button, right.button)
+  const tie = h('button', {type: 'button', class: 'lm-tie', onclick: () => answer('tie')}, 'Tie ↓')
+  const skip = h('button', {type: 'button', class: 'lm-skip', onclick: () => answer('skip')}, 'Skip (S)')
   const section = h('section', {class: 'lm lm-survey', role: 'group', tabindex: 0, 'aria-label':
     `${model.get('question')} Left and right arrow choose a side, down is a tie, S skips, Z undoes the last answer`},
     h('div', {class: 'lm-main'}, h('strong', {class: 'lm-question'}, model.get('question')), pictures, result,
       h('div', {class: 'lm-buttons'},
-        h('button', {type: 'button', class: 'lm-tie', onclick: () => answer('tie')}, 'Tie ↓'),
-        h('button', {type: 'button', class: 'lm-skip', onclick: () => answer('skip')}, 'Skip (S)'),
+        tie, skip,
         h('button', {type: 'button', class: 'lm-undo', onclick: undo}, 'Undo (Z)'), progress, count),
       note(model, signal)))
   section.addEventListener('keydown', e => {
@@ -309,7 +347,8 @@ function survey(model, root, signal) {
     if (l) { put(left.img, {png: l, words: left.img.alt || 'the picture on the left'}); put(right.img, {png: r, words: right.img.alt || 'the picture on the right'}) }
     progress.max = total; progress.value = done; count.textContent = `${done} of ${total}`
     section.dataset.turn = turn; section.dataset.done = done
-    pictures.hidden = !l; result.hidden = !!l; result.textContent = model.get('result')
+    tie.disabled = skip.disabled = !l
+    pictures.hidden = !l; result.hidden = !!l; result.replaceChildren(...l ? [] : ranked(model.get('result')))
   })
   root.append(section)
 }
@@ -346,16 +385,14 @@ function pool(model, root, signal) {
   const share = fader('Weight of the second', {coarse: 0.1, text: percent, moved: v => set(model, {share: v}), class: 'lm-share'})
   const mix = act('Mix', () => ({do: 'mix'}), 'lm-mix')
   const prompt = h('input', {type: 'text', class: 'lm-prompt', onchange: () => set(model, {prompt: prompt.value})})
-  const seed = h('input', {type: 'number', class: 'lm-seed', min: 0, max: 2147483647, step: 1,
-    onchange: () => { if (seed.checkValidity() && seed.value) set(model, {seed: +seed.value}) }})
-  follow(model, signal, ['prompt', 'seed'], () => { prompt.value = model.get('prompt'); seed.value = model.get('seed') })
+  follow(model, signal, ['prompt'], () => { prompt.value = model.get('prompt') })
   const file = h('input', {type: 'file', multiple: true, class: 'lm-file', accept: '.safetensors,.pt,.bin', onchange: () => take(file.files)})
   const take = async files => { for (const f of files) ask(model, {do: 'drop', name: f.name}, [await f.arrayBuffer()]) }
   const tree = h('img', {class: 'lm-tree', alt: 'The lineage of the pool'}), say = text => model.set('note', text)
   follow(model, signal, ['tree'], () => put(tree, {png: model.get('tree'), words: 'The lineage of the pool'}))
   const [button, pre] = lines(model, signal, say)
   const section = h('section', {class: 'lm lm-pool', role: 'group', 'aria-label': 'A pool of LoRAs'},
-    h('div', {class: 'lm-main'}, h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', seed)), box,
+    h('div', {class: 'lm-main'}, h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), seeds(model, signal)), box,
       h('div', {class: 'lm-mixer'}, mixing, share.input, share.out, mix),
       h('div', {class: 'lm-buttons'}, name, rename, remove, keep,
         act('Undo', () => ({do: 'undo'}), 'lm-undo'), act('Redo', () => ({do: 'redo'}), 'lm-redo'), load, h('label', {class: 'lm-take'}, 'Add files', file)),
