@@ -3,6 +3,7 @@
 Each control is moved by mouse and by keyboard, and each picture compared, pixel by pixel, with what the plain function
 paints in this process. Needs chromium: `apt-get install -y chromium`, or CHROMIUM=/path/to/it."""
 import io
+import json
 import os
 import secrets
 import shutil
@@ -26,6 +27,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from visits import app, elsewhere, free_port, lost, started, visits
 
+from loramix_nb.cli import _studio_page
 from loramix_nb.core import asset, load_base
 from loramix_nb.formats import load_lora
 from loramix_nb.merging import merge, Recipe
@@ -469,6 +471,55 @@ def answers(page, ref, where):
     w.shows(ref.mix({"early_renaissance": 0., "pop_art": 1.}), "after a click")
 
 
+def one_page(tmp, page_of, ref):
+    "The page of `loramix app`: tabs over one state, dice and lock, from wide screens to phones, light and dark."
+    (tmp/"one").mkdir()
+    page_file = tmp/"one"/"studio.ipynb"
+    page_file.write_text(json.dumps(_studio_page({s: str(f) for s, f in ref.files.items()}, "tiny", PROMPT, SEED)))
+    with app(tmp/"one", page_file) as (address, _, token, _):
+        page = page_of()
+        page.goto(f"{address}/?token={token}", timeout=SLOW)
+        page.locator("section.lm-board").wait_for(timeout=SLOW)
+        w = Screen(page, "board")
+        pad, styles = w.box.locator(".lm-pad"), w.box.locator("input.lm-strength")
+        def expected(weights, seed=SEED):
+            full = {"/".join(k): weights[k[0]] for k in _split_blocks(ref.loras)}
+            return ref.board.paint(full, PROMPT, seed)
+        assert pad.is_visible() and not styles.first.is_visible()
+        pad.press("2")
+        w.shows(expected({s: float(i == 1) for i, s in enumerate(STYLES)}), "at a corner of the triangle")
+        w.box.get_by_role("tab", name="triangle").press("ArrowLeft")
+        assert styles.nth(1).is_visible() and not pad.is_visible()
+        assert [x.input_value() for x in styles.all()] == ["0", "1", "0"], "the faders do not follow the triangle"
+        styles.first.focus()
+        for _ in range(20): styles.first.press("ArrowRight")
+        w.box.get_by_role("tab", name="triangle").click()
+        assert pad.get_attribute("data-at") == "0.5,0.5,0", "the triangle does not follow the faders"
+        w.shows(expected(dict(zip(STYLES, (1., 1., 0.)))), "after the faders")
+        seed, prompt = w.box.locator(".lm-seed"), w.box.locator(".lm-prompt")
+        w.box.locator(".lm-dice").click()
+        rolled = seed.input_value()
+        assert rolled != str(SEED)
+        w.shows(expected(dict(zip(STYLES, (1., 1., 0.))), int(rolled)), "with a new seed")
+        for locked in (True, False):
+            prompt.fill(f"A painting of a cat, {locked}")
+            prompt.press("Tab")
+            assert (seed.input_value() == rolled) is locked, f"locked {locked}: {seed.input_value()}"
+            if locked: w.box.locator(".lm-lock").click()
+        for width in (1440, 1024, 390):
+            page.set_viewport_size({"width": width, "height": 800})
+            figure, pane = w.img.bounding_box(), w.box.locator(".lm-control").bounding_box()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{width}: it scrolls sideways"
+            if width < 700: assert figure["y"] < pane["y"] and figure["height"] <= 400, (width, figure, pane)
+            else: assert figure["width"] >= .4*width and figure["y"] + figure["height"] <= 800, (width, figure)
+        page.set_viewport_size({"width": 1440, "height": 800})
+        brightness = lambda: np.asarray(Image.open(io.BytesIO(w.box.locator(".lm-main").screenshot()))).mean()
+        assert brightness() > 200
+        page.emulate_media(color_scheme="dark")
+        assert brightness() < 120, "the page does not follow a dark system"
+        page.context.close()
+
+
 # ---- all of it
 
 def photograph(page, kind, images):
@@ -495,6 +546,7 @@ def browse(images=None, only=()):
         size, may = {"width": 1000, "height": 1400}, ["clipboard-read", "clipboard-write"]
         page_of = lambda: chrome.new_context(viewport=size, permissions=may).new_page()
         check(visits, tmp, page_of)
+        check(one_page, tmp, page_of, ref)
         with app(tmp, TOP/"nbs"/"app") as (address, port, token, process):
             check(nothing_outside, address, port, token, tmp)
             pages = {"studio": (alpha, triangle, board, lost), "gallery": (sweep, survey, pool, transfer, doctor)}

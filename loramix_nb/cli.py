@@ -594,11 +594,11 @@ def _breed(*loras:str,            # files to add to the pool first
 def _studio_page(files:dict, # name -> LoRA file
            base:str, prompt:str, seed:int, # as for `_sweep`
           )->dict: # a notebook, as JSON
-    "A page of widgets for some LoRAs: a slider for two, a triangle for three, a board for any number."
-    kinds = {2: ['AlphaSlider'], 3: ['StyleTriangle']}.get(len(files), []) + ['MixBoard']
+    "A page with one board for some LoRAs; two also have a slider, three a triangle, which comes first."
+    view = {2: 'slider', 3: 'triangle'}.get(len(files), 'faders')
     begin = f"pipe, scene = load_base({base!r}), dict(prompt={prompt!r}, seed={seed})\nfiles = {files!r}"
-    lines = [f"from loramix_nb.core import load_base\nfrom loramix_nb.widgets import {', '.join(kinds)}", begin,
-             *(f"{k}(pipe, files, **scene, folder='pictures/{k}')" for k in kinds)]
+    lines = ["from loramix_nb.core import load_base\nfrom loramix_nb.widgets import MixBoard", begin,
+             f"board = MixBoard(pipe, files, **scene, folder='pictures')\nboard.view = {view!r}\nboard"]
     code = {'cell_type': 'code', 'metadata': {}, 'execution_count': None, 'outputs': []}
     cells = [{**code, 'id': f'cell-{i}', 'source': x} for i, x in enumerate(lines)]
     kernel = {'display_name': 'python3', 'language': 'python', 'name': 'python3'}

@@ -148,6 +148,7 @@ class MixBoard(_MixWidget):
     "A weight for each style and for each of its blocks, text encoder included."
     kind = traitlets.Unicode('board').tag(sync=True)
     blocks = traitlets.List().tag(sync=True) # for each style, those that it changes
+    view = traitlets.Enum(['faders', 'slider', 'triangle'], 'faders').tag(sync=True)
 
     def _check(self):
         if not self.loras: raise ValueError("a MixBoard needs at least one style")

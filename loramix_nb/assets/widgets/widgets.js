@@ -11,8 +11,8 @@ export function h(tag, props = {}, ...kids) {
     else if (v !== false && v != null) e.setAttribute(k, v)
   }
   // Arrow keys are for what has the focus; a notebook in command mode would take them for itself.
-  if ('tabindex' in props || ['button', 'input', 'select', 'summary'].includes(tag)) e.dataset.lmSuppressShortcuts = 'true'
-  e.append(...kids.flat().filter(k => k != null))
+  if ('tabindex' in props || ['button', 'input', 'select', 'summary', 'textarea'].includes(tag)) e.dataset.lmSuppressShortcuts = 'true'
+  e.append(...kids.flat(Infinity).filter(k => k != null))
   return e
 }
 
@@ -84,11 +84,25 @@ function field(name, {min, max, step = 'any', moved, ...more}) {
   return {input, wrong, show}
 }
 
-/** The seed of a picture, in the range of other programs. */
-function seeds(model, signal) {
+const icon = (...kids) => h('svg', {viewBox: '0 0 16 16', class: 'lm-icon', 'aria-hidden': true}, ...kids)
+const die = () => icon(h('path', {d: 'M4 2h8l2 2v8l-2 2H4l-2-2V4z'}), [[5, 5], [11, 5], [8, 8], [5, 11], [11, 11]].map(([cx, cy]) => h('circle', {cx, cy, r: 0.7})))
+const padlock = () => icon(h('path', {d: 'M3.5 7.5h9v6.5h-9z'}), h('path', {d: 'M5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5', class: 'lm-shackle'}))
+
+/** Prompt and seed of a picture; the seed in the range of other programs, with a die, and a lock that keeps it for a new prompt. */
+function scene(model, signal) {
+  const roll = () => crypto.getRandomValues(new Uint32Array(1))[0], locked = () => lock.getAttribute('aria-pressed') === 'true'
   const f = field('Seed', {class: 'lm-seed', min: 0, max: 4294967295, step: 1, moved: v => set(model, {seed: v})})
   follow(model, signal, ['seed'], () => f.show(model.get('seed')))
-  return h('label', {}, 'Seed', f.input, f.wrong)
+  const prompt = h('textarea', {class: 'lm-prompt', rows: 2, onkeydown: e => { if (e.key === 'Enter') { e.preventDefault(); prompt.blur(); prompt.focus() } },
+    onchange: () => set(model, {prompt: prompt.value, ...locked() ? {} : {seed: roll()}})})
+  follow(model, signal, ['prompt'], () => { prompt.value = model.get('prompt') })
+  const dice = h('button', {type: 'button', class: 'lm-dice', title: 'a new seed', 'aria-label': 'New seed', onclick: () => set(model, {seed: roll()})}, die())
+  const lock = h('button', {type: 'button', class: 'lm-lock', 'aria-pressed': 'true', title: 'locked: a new prompt keeps the seed',
+    'aria-label': 'Keep the seed for a new prompt', onclick: () => {
+      lock.setAttribute('aria-pressed', !locked())
+      lock.title = locked() ? 'locked: a new prompt keeps the seed' : 'open: a new prompt gets a new seed'
+    }}, padlock())
+  return h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', f.input, f.wrong), dice, lock)
 }
 
 /** A slider and its value. It takes any hundredth; a key moves it to the next twentieth, with Shift to the next hundredth. */
@@ -119,8 +133,6 @@ function studio(model, root, signal, title, controls) {
     put(img, seen)
     words.replaceChildren(seen.words || 'painting …', h('br'), h('small', {}, stages[seen.stage] || '\u00a0'))
   })
-  const prompt = h('input', {type: 'text', class: 'lm-prompt', onchange: () => set(model, {prompt: prompt.value})})
-  follow(model, signal, ['prompt'], () => { prompt.value = model.get('prompt') })
   const say = text => { model.set('note', text) }
   const saved = h('select', {class: 'lm-saved', onchange: () => {
     if (saved.value) ask(model, {do: 'load', name: saved.value}); saved.value = '' }})
@@ -129,9 +141,9 @@ function studio(model, root, signal, title, controls) {
       ...model.get('saved').map(n => h('option', {value: n}, n)))
   })
   const [button, pre] = lines(model, signal, say)
-  root.append(h('section', {class: `lm lm-${model.get('kind')}`, role: 'group', 'aria-label': title},
+  root.append(h('section', {class: `lm lm-studio lm-${model.get('kind')}`, role: 'group', 'aria-label': title},
     h('div', {class: 'lm-main'},
-      h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), seeds(model, signal)),
+      scene(model, signal),
       controls,
       h('div', {class: 'lm-buttons'}, button,
         h('button', {type: 'button', class: 'lm-save', onclick: () => ask(model, {do: 'save'})}, 'Save recipe'),
@@ -142,14 +154,18 @@ function studio(model, root, signal, title, controls) {
 
 const swatch = (model, i) => h('i', {class: 'lm-swatch', style: `background:${model.get('colours')[i]}`})
 
+/** A slider between two styles: `get` gives the share of the second, `go` sets it. */
+function between(model, signal, get, go) {
+  const [a, b] = model.get('names'), words = v => `${percent(1 - v)} ${a}, ${percent(v)} ${b}`
+  const f = fader(`From ${a} to ${b}`, {class: 'lm-alpha-range', fine: 0.05, words, text: v => v.toFixed(2), moved: go})
+  follow(model, signal, ['at'], () => f.show(get()))
+  return [h('div', {class: 'lm-ends'}, h('span', {}, swatch(model, 0), a), f.out, h('span', {}, b, swatch(model, 1))), f.input]
+}
+
 function alpha(model, root, signal) {
   const [a, b] = model.get('names')
-  const words = v => `${percent(1 - v)} ${a}, ${percent(v)} ${b}`
-  const f = fader(`From ${a} to ${b}`, {class: 'lm-alpha-range', fine: 0.05, words, text: v => v.toFixed(2),
-    moved: v => set(model, {at: [v]})})
-  follow(model, signal, ['at'], () => f.show(model.get('at')[0]))
   studio(model, root, signal, `From ${a} to ${b}`, h('div', {class: 'lm-control'},
-    h('div', {class: 'lm-ends'}, h('span', {}, swatch(model, 0), a), f.out, h('span', {}, b, swatch(model, 1))), f.input))
+    between(model, signal, () => model.get('at')[0], v => set(model, {at: [v]}))))
 }
 
 // ---- the triangle: the same arithmetic as `shares` and `triangle_weights` in Python, which the tests compare
@@ -179,7 +195,8 @@ export function weights(x, y) {
   return shares(near.reduce((a, v) => far(v) < far(a) ? v : a))
 }
 
-function triangle(model, root, signal) {
+/** A point in a triangle of three styles: `get` gives their shares, `go` sets them. */
+function among(model, signal, get, go) {
   const names = model.get('names'), colours = model.get('colours'), [W, H, M] = [260, 225, 22]
   const xy = w => { const [x, y] = point(w); return [M + x * W, M + y * H] }
   const corners = [0, 1, 2].map(i => xy([0, 1, 2].map(j => +(i === j))))
@@ -190,8 +207,7 @@ function triangle(model, root, signal) {
     'aria-valuemin': 0, 'aria-valuemax': 100},
     h('polygon', {points: corners.map(c => c.join()).join(' '), class: 'lm-field'}), spokes,
     corners.map(([cx, cy], i) => h('circle', {cx, cy, r: 5, fill: colours[i]})), handle)
-  const go = w => set(model, {at: w})
-  const move = (dx, dy) => { const [x, y] = point(model.get('at')); go(weights(x + dx, y + dy)) }
+  const move = (dx, dy) => { const [x, y] = point(get()); go(weights(x + dx, y + dy)) }
   pad.addEventListener('keydown', e => {
     const [dx, dy] = e.shiftKey ? [0.01, 0.02] : [0.05, 0.04]
     const act = {ArrowLeft: () => move(-dx, 0), ArrowRight: () => move(dx, 0), ArrowUp: () => move(0, -dy), ArrowDown: () => move(0, dy),
@@ -208,7 +224,7 @@ function triangle(model, root, signal) {
   pad.addEventListener('pointermove', e => { if (pad.hasPointerCapture(e.pointerId)) drag(e) })
   const shares_of = h('div', {class: 'lm-shares'})
   follow(model, signal, ['at'], () => {
-    const w = model.get('at'), [x, y] = xy(w), text = names.map((n, i) => `${percent(w[i])} ${n}`).join(', ')
+    const w = get(), [x, y] = xy(w), text = names.map((n, i) => `${percent(w[i])} ${n}`).join(', ')
     handle.setAttribute('cx', x); handle.setAttribute('cy', y)
     spokes.forEach((s, i) => { for (const [k, v] of Object.entries({x1: x, y1: y, x2: corners[i][0], y2: corners[i][1]})) s.setAttribute(k, v)
       s.setAttribute('stroke-width', 1 + 8 * w[i]) })
@@ -216,7 +232,25 @@ function triangle(model, root, signal) {
     pad.dataset.at = w.join()
     shares_of.replaceChildren(...names.map((n, i) => h('span', {class: where[i]}, swatch(model, i), `${n} ${percent(w[i])}`)))
   })
-  studio(model, root, signal, `Mix of ${names.join(', ')}`, h('div', {class: 'lm-control'}, pad, shares_of))
+  return [pad, shares_of]
+}
+
+function triangle(model, root, signal) {
+  studio(model, root, signal, `Mix of ${model.get('names').join(', ')}`, h('div', {class: 'lm-control'},
+    among(model, signal, () => model.get('at'), w => set(model, {at: w}))))
+}
+
+/** Tabs over one state: those of the views that fit; `view` of the model is the one that is shown. */
+function tabs(model, signal, views) {
+  const names = Object.keys(views), panels = names.map(n => h('div', {role: 'tabpanel', 'aria-label': n, class: `lm-view-${n}`}, views[n]))
+  const heads = names.map(n => h('button', {type: 'button', role: 'tab', 'data-view': n, onclick: () => set(model, {view: n})}, n))
+  const list = h('div', {class: 'lm-tabs', role: 'tablist', 'aria-label': 'controls of the mix'}, heads)
+  roam(list, 'button')
+  follow(model, signal, ['view'], () => {
+    const at = Math.max(0, names.indexOf(model.get('view')))
+    heads.forEach((b, i) => { b.setAttribute('aria-selected', i === at); b.tabIndex = i === at ? 0 : -1; panels[i].hidden = i !== at })
+  })
+  return names.length > 1 ? [list, panels] : panels
 }
 
 function board(model, root, signal) {
@@ -239,8 +273,16 @@ function board(model, root, signal) {
       h('details', {}, h('summary', {}, 'blocks'), h('div', {class: 'lm-blocks'}, blocks[i].map((b, j) => h('div', {class: 'lm-cell'}, h('span', {}, b), each[j].input, each[j].out, each[j].wrong)))))
   })
   follow(model, signal, ['at'], () => shows.forEach(f => f()))
+  const strengths = w => set(model, {at: [...w, ...model.get('at').slice(names.length)]})
+  const positive = () => model.get('at').slice(0, names.length).map(v => Math.max(v, 0)), sum = w => w.reduce((a, b) => a + b)
+  const share = () => { const w = positive(); return sum(w) ? +(w[1] / sum(w)).toFixed(2) : 0.5 }
+  const three = () => { const w = positive(); return shares(sum(w) ? w : [1, 1, 1]) }
   const flat = h('button', {type: 'button', class: 'lm-flat', onclick: () => set(model, {at: model.get('at').map((v, i) => i < names.length ? v : 1)})}, 'Reset')
-  studio(model, root, signal, `Mixing board of ${names.join(', ')}`, h('div', {class: 'lm-control'}, rows, flat))
+  studio(model, root, signal, `Mixing board of ${names.join(', ')}`, h('div', {class: 'lm-control'}, tabs(model, signal, {
+    faders: [rows, flat],
+    ...names.length === 2 ? {slider: between(model, signal, share, v => strengths([+(1 - v).toFixed(2), v]))} : {},
+    ...names.length === 3 ? {triangle: among(model, signal, three, strengths)} : {},
+  })))
 }
 
 /** Move the focus among buttons with the arrow keys, as in a grid of pictures. */
@@ -384,15 +426,13 @@ function pool(model, root, signal) {
   const load = act('Load its recipe', () => ({do: 'load'}), 'lm-load'), needs = [rename, remove, keep, load], mixing = h('span', {class: 'lm-mixing'})
   const share = fader('Weight of the second', {coarse: 0.1, text: percent, moved: v => set(model, {share: v}), class: 'lm-share'})
   const mix = act('Mix', () => ({do: 'mix'}), 'lm-mix')
-  const prompt = h('input', {type: 'text', class: 'lm-prompt', onchange: () => set(model, {prompt: prompt.value})})
-  follow(model, signal, ['prompt'], () => { prompt.value = model.get('prompt') })
   const file = h('input', {type: 'file', multiple: true, class: 'lm-file', accept: '.safetensors,.pt,.bin', onchange: () => take(file.files)})
   const take = async files => { for (const f of files) ask(model, {do: 'drop', name: f.name}, [await f.arrayBuffer()]) }
   const tree = h('img', {class: 'lm-tree', alt: 'The lineage of the pool'}), say = text => model.set('note', text)
   follow(model, signal, ['tree'], () => put(tree, {png: model.get('tree'), words: 'The lineage of the pool'}))
   const [button, pre] = lines(model, signal, say)
   const section = h('section', {class: 'lm lm-pool', role: 'group', 'aria-label': 'A pool of LoRAs'},
-    h('div', {class: 'lm-main'}, h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), seeds(model, signal)), box,
+    h('div', {class: 'lm-main'}, scene(model, signal), box,
       h('div', {class: 'lm-mixer'}, mixing, share.input, share.out, mix),
       h('div', {class: 'lm-buttons'}, name, rename, remove, keep,
         act('Undo', () => ({do: 'undo'}), 'lm-undo'), act('Redo', () => ({do: 'redo'}), 'lm-redo'), load, h('label', {class: 'lm-take'}, 'Add files', file)),
