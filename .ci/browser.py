@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from visits import app, elsewhere, free_port, lost, started, visits
+from visits import app, elsewhere, free_port, lost, missing, started, visits
 
 from loramix_nb.cli import _studio_page
 from loramix_nb.core import asset, load_base
@@ -546,6 +546,7 @@ def browse(images=None, only=()):
         size, may = {"width": 1000, "height": 1400}, ["clipboard-read", "clipboard-write"]
         page_of = lambda: chrome.new_context(viewport=size, permissions=may).new_page()
         check(visits, tmp, page_of)
+        check(missing, tmp, page_of)
         check(one_page, tmp, page_of, ref)
         with app(tmp, TOP/"nbs"/"app") as (address, port, token, process):
             check(nothing_outside, address, port, token, tmp)

@@ -80,12 +80,13 @@ def until(test, seconds, what):
         time.sleep(.2)
 
 
-def write_page(file):
-    "A page with one slider, whose kernel starts in a second."
-    code = {"cell_type": "code", "id": "a", "metadata": {}, "execution_count": None, "outputs": [],
-            "source": "import ipywidgets\nipywidgets.IntSlider()"}
+def write_page(file, *more):
+    "A page with one slider, whose kernel starts in a second, and with what more cells do."
+    code = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    lines = "import ipywidgets; slider = ipywidgets.IntSlider(); slider", *more
+    cells = [{**code, "id": f"cell-{i}", "source": line} for i, line in enumerate(lines)]
     kernel = {"display_name": "python3", "language": "python", "name": "python3"}
-    file.write_text(json.dumps(dict(cells=[code], metadata={"kernelspec": kernel}, nbformat=4, nbformat_minor=5)))
+    file.write_text(json.dumps(dict(cells=cells, metadata={"kernelspec": kernel}, nbformat=4, nbformat_minor=5)))
     return file
 
 
@@ -122,3 +123,14 @@ def lost(page, process):
     page.wait_for_function("document.querySelector('.lm-triangle .lm-seed')?.value === '11'", timeout=SLOW)
     page.wait_for_function("document.querySelector('.lm-triangle .lm-pad').dataset.at === '0,1,0'", timeout=SLOW)
     page.locator("section.lm-triangle img.lm-picture[data-stage=full]").wait_for(timeout=SLOW)
+
+
+def missing(tmp, page_of):
+    "A page whose controls did not come to life, as on a busy machine, says so and is loaded again, but once only."
+    with app(tmp, write_page(tmp/"closed.ipynb", "slider.close()")) as (address, _, token, _):
+        page = page_of()
+        page.goto(f"{address}/?token={token}", timeout=SLOW)
+        page.locator("#lm-lost").get_by_text("Some controls are missing. The page").wait_for(timeout=SLOW)
+        page.locator("#lm-lost").get_by_text("Some controls are missing again").wait_for(timeout=SLOW)
+        assert page.get_by_role("button", name="Connect anew").is_visible()
+        page.context.close()

@@ -30,22 +30,33 @@
     } catch { return 0 }
   }
 
+  // A kernel that is too busy to answer the page in time leaves its widgets dead, with this text in their place.
+  function dead() {
+    const shown = [...document.querySelectorAll('.jp-OutputArea-output')]
+    return shown.some(e => e.textContent.includes('Error displaying widget'))
+  }
+
+  function connect(lost, twice) {
+    if (!sessionStorage.getItem('lm-again')) {
+      leaving = true
+      say(`${lost} The page is being connected anew …`)
+      return setTimeout(again, 1500)
+    }
+    const button = document.createElement('button')
+    button.onclick = again
+    button.textContent = 'Connect anew'
+    say(twice, button)
+  }
+
   let leaving = false
   async function look() {
     if (document.hidden || leaving) return
     const status = await answer()
-    if (status === 200) {
+    if (status === 404) connect('This page has lost its Python.', 'Python ended again soon after its start; perhaps memory is short.')
+    else if (status === 200 && dead()) connect('Some controls are missing.', 'Some controls are missing again; perhaps the machine is busy.')
+    else if (status === 200) {
       if (performance.now() > LONG) sessionStorage.removeItem('lm-again')
       if (note.dataset.text !== RESUMED || performance.now() > LONG) say('')
-    } else if (status === 404 && !sessionStorage.getItem('lm-again')) {
-      leaving = true
-      say('This page has lost its Python. It is being connected anew …')
-      setTimeout(again, 1500)
-    } else if (status === 404) {
-      const button = document.createElement('button')
-      button.onclick = again
-      button.textContent = 'Connect anew'
-      say('Python ended again soon after its start; perhaps memory is short.', button)
     } else if (status === 0) say('The app does not answer. If it was stopped, start it again and open the address that it prints.')
     else say('The app was started anew. Open the address that it printed.')
   }
