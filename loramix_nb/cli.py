@@ -94,6 +94,8 @@ def _lines(result): # a dict on one line, or on indented lines
         elif isinstance(v, list) and any(isinstance(x, dict) for x in v): # a line for each
             yield f'{k}:'
             yield from ('  ' + ', '.join(f'{a} {b}' for a, b in x.items()) for x in v)
+        elif isinstance(v, list) and any(len(str(x)) > 60 for x in v): # sentences
+            yield from (f'{k}:', *(f'  {x}' for x in v))
         elif v == []: yield f'{k}: none'
         else: yield f"{k}: {short or 'none'}"
 
@@ -650,11 +652,13 @@ def _app(*loras:str,         # two LoRA files or more; default: three of the pai
 def _report(run:str, # folder of a finished demo
           )->dict:
     "Write the report of a run again, as one self-contained page."
-    from loramix_nb.report import report_html
-    from loramix_nb.core import Run
+    from loramix_nb.core import read_json, Run
+    from loramix_nb.report import report_html, _verdict_lines
     if not (Path(run)/'run.json').exists():
         raise FileNotFoundError(f"no run in '{run}': loramix demo --out '{run}' makes one")
-    return {'file': str(report_html(Run(run)))}
+    page = report_html(Run(run))
+    verdict = read_json(page.with_suffix('.json')).get('verdict', [])
+    return {'file': str(page), 'verdict': _verdict_lines(verdict)}
 
 # %% ../nbs/36_cli.ipynb #b4d52581
 @_job('loramix demo', 'loramix demo --first-minute', 'loramix demo --folder my_styles --out runs/mine')
@@ -673,8 +677,10 @@ def _demo(out:str='runs/demo',       # folder; an unfinished run is continued
               **_settings(DemoConfig, _read_config(config), f"'{config}'")}
     values['preset'] = _preset_named(values['preset'] or _preset(values['base']))
     _config(values['preset'], values.get('lora', {}), f"lora of '{config}'")
-    page = Demo(out, DemoConfig(**values), seed)()
-    return {'report': str(page), 'figures': str(page.with_suffix('.json'))}
+    run = Demo(out, DemoConfig(**values), seed)
+    page = run()
+    return {'report': str(page), 'figures': str(page.with_suffix('.json')),
+            'verdict': run.verdict()}
 
 # %% ../nbs/36_cli.ipynb #73b8588c
 if __name__ == '__main__' and __spec__: sys.exit(main()) # not in a notebook

@@ -10,24 +10,26 @@ import sys
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from collections import Counter
 from itertools import combinations
 from pathlib import Path
 import numpy as np
 import torch
-from .report import report_html, run_summary
+from .report import report_html, run_summary, _verdict_lines
 from .classifier import (calibration_error, Judge, painted_examples, PaintingArray,
                                    train_judge, vae_round_trip)
-from .scoring import score
+from .scoring import _read_batch, score
 from .core import (asset, _folder_lock, load_base, read_json, read_jsonl, Run, _sha256,
                              write_json)
 from .data import paint_collection, Paintings, _refuse_few
+from .latents import _kept_by_vae
 from .shards import native_size, precompute, Shards
 from .formats import load_lora
 from .painter import draw_scene, ERAS, SUBJECTS
 from .mixer import between
 from .sampling import generate, sweep
 from .trainable import _check_config, _check_installed, native_precision, PRESETS
-from .training import train_lora
+from .training import _loss_rows, train_lora
 
 # %% ../nbs/35_demo.ipynb #6a646cbb
 @dataclass(frozen=True)
@@ -144,6 +146,15 @@ class Demo:
         print(name, '(done before)' if done else '...', file=sys.stderr)
         return self.run.step(name, lambda: dict(fn() or {}, peak_rss_mb=_peak_rss_mb()))
 
+    def verdict(self)->list[str]: # a sentence each; none before the run is finished
+        "What the figures of the run allow to be said."
+        file = self.run/'report.json'
+        return _verdict_lines(read_json(file)['verdict']) if file.exists() else []
+
+    def _repr_markdown_(self):
+        lines = self.verdict() or ['not finished']
+        return '\n'.join([f'**{self.run.folder.as_posix()}**\n', *(f'- {x}' for x in lines)])
+
     @cached_property
     def pipe(self): return load_base(self.config.base)
     @cached_property
@@ -225,6 +236,42 @@ def _folder_splits(demo)->list: # training, validation, test
     return _three_way_split(np.concatenate([PaintingArray(held, demo.size)[:], bare]),
                             [p.style for p in held] + ['plain']*len(bare))
 
+# %% ../nbs/35_demo.ipynb #33ff6a7d
+def _counts(labels, guesses)->dict: # true class -> guess -> pictures
+    table = {l: Counter() for l in dict.fromkeys(labels)}
+    for l, g in zip(labels, guesses): table[l][g] += 1
+    return {l: dict(c) for l, c in table.items()}
+
+# %% ../nbs/35_demo.ipynb #7785a877
+def _judge_tests(judge, pictures, decoded, labels, styles)->dict: # JSON
+    "Accuracy, calibration and confusions on test pictures, before and after the base's VAE."
+    (_, probs), guess, later = judge(pictures), judge.names(pictures), judge.names(decoded)
+    right, then = ([g == l for g, l in zip(gs, labels)] for gs in (guess, later))
+    ours = [l in styles for l in labels]
+    flips = Counter((a, b) for a, b, own in zip(right, then, ours) if own)
+    return dict(test_accuracy=float(np.mean(right)), test_accuracy_decoded=float(np.mean(then)),
+                test_ece=calibration_error(probs, judge.targets(labels)), test_pictures=len(labels),
+                test_confusion=_counts(labels, guess),
+                test_confusion_decoded=_counts(labels, later),
+                test_confidence=probs.max(1).values[ours].mean().item(),
+                # answers that the VAE spoils, and that it mends
+                test_flips=[flips[True, False], flips[False, True]])
+
+# %% ../nbs/35_demo.ipynb #e2c2e686
+def _base_figures(demo, held)->dict: # of paintings uint8 [N,H,W,3], and of the base's own pictures
+    "What the base's VAE keeps of both."
+    bare = [r for r in read_jsonl(demo.run/'sweep'/'sweep.jsonl') if not any(r['weights'].values())]
+    own = _read_batch([demo.run/'sweep'/r['file'] for r in bare[:24]])
+    keeps = lambda x: _kept_by_vae(x, vae_round_trip(demo.pipe, x, jitter=0.))
+    return dict(paintings=keeps(held[:48]), own=keeps(own))
+
+# %% ../nbs/35_demo.ipynb #22947637
+def _held_out_losses(demo)->dict: # style -> (the base's, the LoRA's)
+    "The loss on held-out paintings before the first step, and the lowest one."
+    files = {s: demo.run/'loras'/s/'history.json' for s in demo.styles}
+    found = {s: [r['valid_loss'] for r in _loss_rows(read_json(f))] for s, f in files.items()}
+    return {s: (losses[0], min(losses)) for s, losses in found.items() if None not in losses}
+
 # %% ../nbs/35_demo.ipynb #fc796c43
 def train_demo_judge(demo:Demo)->dict: # test accuracy and calibration error
     "Train the judge of a run, and test it on pictures that neither it nor a LoRA was trained on."
@@ -234,9 +281,9 @@ def train_demo_judge(demo:Demo)->dict: # test accuracy and calibration error
                         _with_vae_round_trips(demo.pipe, *valid), list(dict.fromkeys(train[1])),
                         epochs=demo.config.epochs, size=min(demo.size, 128), seed=demo.seed)
     decoded = vae_round_trip(demo.pipe, x)
-    tests = dict(test_accuracy=judge.accuracy(x, y), test_accuracy_decoded=judge.accuracy(decoded, y),
-                 test_ece=calibration_error(judge(x)[1], judge.targets(y)), test_pictures=len(y))
-    judge.about.update(tests); judge.save(demo.run/'judge')
+    tests = _judge_tests(judge, x, decoded, y, demo.styles)
+    ours = [l in demo.styles for l in y]
+    judge.about.update(tests, base=_base_figures(demo, x[ours])); judge.save(demo.run/'judge')
     return tests
 
 # %% ../nbs/35_demo.ipynb #1934d619
@@ -253,7 +300,8 @@ def _write_report(demo)->Path: # report.html
     steps = [read_json(f) for f in (demo.run/'steps').glob('*.json')]
     most = max([s['result']['peak_rss_mb'] or 0 for s in steps] + [_peak_rss_mb() or 0])
     fig = run_summary(rows, demo.styles, demo_prompts(demo.config.subjects, demo.seed), about,
-                  round(sum(s['seconds'] for s in steps), 1), most or None)
+                  round(sum(s['seconds'] for s in steps), 1), most or None, _held_out_losses(demo),
+                  about.get('base'))
     write_json(demo.run/'report.json', fig)
     return report_html(demo.run)
 

@@ -161,6 +161,29 @@ def psnr(a:np.ndarray, # uint8 [B,H,W,3]
     mse = np.square(a.astype(np.float32) - b.astype(np.float32)).mean((1, 2, 3))
     with np.errstate(divide='ignore'): return 10*np.log10(255**2/mse)
 
+# %% ../nbs/05_latents.ipynb #b4ae660f
+def _detail(x:np.ndarray)->np.ndarray: # uint8 [B,H,W,3] -> [B]
+    "Mean absolute difference of neighbouring pixels."
+    grey = x.astype(np.float32).mean(-1)
+    return sum(np.abs(np.diff(grey, axis=k)).mean((1, 2)) for k in (1, 2))
+
+# %% ../nbs/05_latents.ipynb #ad15ddc3
+def _share_kept(before:np.ndarray, after:np.ndarray)->dict: # both [N]; share, low, high (95 %)
+    "A ratio of sums with its [linearised](https://en.wikipedia.org/wiki/Ratio_estimator) interval."
+    share = float(after.sum()/max(before.sum(), 1e-9))
+    error = np.std(after - share*before)/max(before.mean(), 1e-9)/len(before)**.5
+    return dict(share=share, low=share - 1.96*float(error), high=share + 1.96*float(error))
+
+# %% ../nbs/05_latents.ipynb #88c310df
+def _kept_by_vae(pictures:np.ndarray, # uint8 [N,H,W,3]
+                 back:np.ndarray,     # the same, after a round trip through a VAE
+                )->dict: # 'detail' with 'low' and 'high', 'psnr' of all pictures together, 'n'
+    "What a VAE keeps of pictures."
+    kept = _share_kept(_detail(pictures), _detail(back))
+    mse = np.square(pictures.astype(np.float32) - back).mean()
+    return dict(detail=kept['share'], low=kept['low'], high=kept['high'],
+                psnr=float(10*np.log10(255**2/max(mse, 1e-4))), n=len(pictures))
+
 # %% ../nbs/05_latents.ipynb #f20a8201
 def _device_of(pipe): # where it computes; diffusers' offloading keeps its models elsewhere
     return getattr(pipe, '_execution_device', pipe.device)
