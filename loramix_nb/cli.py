@@ -347,7 +347,8 @@ def _settings(cls,      # a dataclass
 def _of_kind(kind, v, what, field): # a value, converted
     if kind is tuple: # of the type of its default's items
         if not isinstance(v, (list, tuple)): raise ValueError(f"{what} is {v!r}: give a list")
-        return tuple(_of_kind(type(field.default[0]), x, what, field) for x in v)
+        item = type(field.default[0]) if field.default else str
+        return tuple(_of_kind(item, x, what, field) for x in v)
     if kind is float and isinstance(v, (int, str)) and not isinstance(v, bool):
         try: return float(v) # YAML reads 1e-3 as text
         except ValueError: pass
@@ -664,7 +665,8 @@ def _report(run:str, # folder of a finished demo
 @_job('loramix demo', 'loramix demo --first-minute', 'loramix demo --folder my_styles --out runs/mine')
 def _demo(out:str='runs/demo',       # folder; an unfinished run is continued
          seed:int=0,                # of everything random
-         folder:str='',             # your own pictures, one folder per style
+         folder:str='',             # your own pictures, one folder per style; 40 % are held back
+         prompt:str='',             # your own prompts, separated by |
          base:str='tiny',           # tiny, sd14, sd15, a hub id or a folder
          preset:str='',             # a key of trainable.PRESETS; default: one for the base
          config:str='',             # JSON or YAML: fields of demo.DemoConfig
@@ -673,7 +675,8 @@ def _demo(out:str='runs/demo',       # folder; an unfinished run is continued
     "Run the whole path from paintings to a report."
     from loramix_nb.demo import Demo, DemoConfig, _FIRST_MINUTE
     _check_out_folder(out)
-    values = {'folder': folder, 'base': base, 'preset': preset, **(_FIRST_MINUTE if first_minute else {}),
+    own = {'prompts': tuple(p.strip() for p in prompt.split('|'))} if prompt else {}
+    values = {'folder': folder, 'base': base, 'preset': preset, **own, **(_FIRST_MINUTE if first_minute else {}),
               **_settings(DemoConfig, _read_config(config), f"'{config}'")}
     values['preset'] = _preset_named(values['preset'] or _preset(values['base']))
     _config(values['preset'], values.get('lora', {}), f"lora of '{config}'")

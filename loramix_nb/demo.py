@@ -6,12 +6,12 @@
 __all__ = ['DemoConfig', 'demo_prompts', 'fast_precision', 'Demo', 'train_demo_judge']
 
 # %% ../nbs/35_demo.ipynb #9045eca0
-import sys
+import re, sys
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, cycle, islice, zip_longest
 from pathlib import Path
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from .classifier import (calibration_error, Judge, painted_examples, PaintingArr
 from .scoring import _read_batch, score
 from .core import (asset, _folder_lock, load_base, read_json, read_jsonl, Run, _sha256,
                              write_json)
-from .data import paint_collection, Paintings, _refuse_few
+from .data import paint_collection, Painting, Paintings, _refuse_few, _split_lot
 from .latents import _kept_by_vae
 from .shards import native_size, precompute, Shards
 from .formats import load_lora
@@ -46,6 +46,7 @@ class DemoConfig:
     noises:int=3             # seeds for each prompt
     sampling_steps:int=20    # of the scheduler
     guidance:float=4.        # classifier-free guidance
+    prompts:tuple=()         # your own; default: the painter's, or those of a folder's captions
     judged:int=450           # training pictures per class of the judge
     epochs:int=8             # of the judge
 
@@ -65,6 +66,8 @@ def _check_demo(config:DemoConfig,
         raise ValueError(f"val={config.val!r} is no share: give .1 to hold out a tenth")
     if not 0 <= config.guidance < 1000:
         raise ValueError(f"guidance={config.guidance!r}: give 4 for the usual guidance, 1 for none")
+    if odd := [p for p in config.prompts if not isinstance(p, str) or not p.strip()]:
+        raise ValueError(f"prompts has {odd[0]!r}: give sentences, such as 'A painting of a boat'")
     _check_lora(config)
     _check_folder(config.folder, out) if config.folder else _check_eras(config.styles)
 
@@ -102,6 +105,27 @@ def demo_prompts(n:int=10, # subjects in the painter's order, repeated with othe
         prompts[f'A painting of {s.caption}'] = s.subject
     return prompts
 
+# %% ../nbs/35_demo.ipynb #2217870e
+def _without_style(p:Painting, styles:list)->str: # '' if nothing else is left
+    "A caption without its style; empty if it says nothing else or still names a style."
+    names = [s.replace('_', ' ') for s in styles]
+    own = re.escape(p.style.replace('_', ' '))
+    text = re.sub(rf',? *\b(in the style of|in)? *\b{own}( style)?\b', '', p.caption, flags=re.I)
+    text = re.sub(r'^(a painting)?[ ,]+', lambda m: f'{m[1]} of ' if m[1] else '', text.strip(' ,'), flags=re.I)
+    text = re.sub(r'^(a painting) of of ', r'\1 of ', text, flags=re.I)
+    named = any(re.search(rf'\b{re.escape(n)}\b', text, re.I) for n in names)
+    empty = re.fullmatch(r'(a painting( of)?)? *(untitled)?', text, re.I)
+    return '' if named or empty else text
+
+# %% ../nbs/35_demo.ipynb #1c5f9276
+def _prompts_from_captions(paintings:Paintings, n:int=20)->list[str]: # at most n, none twice
+    "Prompts from a collection, in turn from each style; held-out paintings first."
+    lot = lambda p: (p.split != 'val', _split_lot(p, 'prompts'))
+    rows = [sorted(paintings.select(s), key=lot) for s in paintings.styles]
+    turns = [p for turn in zip_longest(*rows) for p in turn if p]
+    found = [_without_style(p, paintings.styles) for p in turns]
+    return list(dict.fromkeys(filter(None, found)))[:n]
+
 # %% ../nbs/35_demo.ipynb #3123d670
 def _demo_mixes(styles:list)->list[dict]: # weights by name
     "Lines between all pairs, mixtures of three styles, and no LoRA."
@@ -126,6 +150,14 @@ def fast_precision(pipe:object, # a diffusers pipeline
     "Autocast to half precision where the CPU supports it natively."
     dtype = native_precision(pipe.device)
     return torch.autocast('cpu', dtype) if pipe.device.type == 'cpu' and dtype != torch.float32 else nullcontext()
+
+# %% ../nbs/35_demo.ipynb #8028761f
+_HELD_BACK = .4 # of a folder: no LoRA sees it, and the judge is trained and tested on it
+
+def _held_back_text(paintings):
+    n = len(paintings.select(split='val'))
+    return (f'{n} of {len(paintings)} paintings, about {100*_HELD_BACK:.0f} %, are held back: the LoRAs do '
+            'not see them, and the judge is trained and tested on them.')
 
 # %% ../nbs/35_demo.ipynb #bdeccde7
 class Demo:
@@ -161,6 +193,11 @@ class Demo:
     def paintings(self): return Paintings.load(self.run/'collection'/'paintings.jsonl')
     @property
     def size(self): return native_size(self.pipe)
+    @cached_property
+    def prompts(self): # of the sweep; a folder's own, and the painter's where those are few
+        p, painted = self.config, list(demo_prompts(self.config.subjects, self.seed))
+        if p.prompts or not p.folder: return list(p.prompts or painted)
+        return [*_prompts_from_captions(self.paintings, p.subjects), *painted][:p.subjects]
     @property
     def styles(self):
         return self.paintings.styles if self.config.folder else list(self.config.styles)
@@ -169,12 +206,13 @@ class Demo:
         "Collect or paint the pictures, and check them."
         p, home = self.config, self.run/'collection'
         if not p.folder: paint_collection(home, p.styles, p.paintings, self.seed, self.size)
-        val = .4 if p.folder else p.val # the judge of a folder learns from its held-out part
+        val = _HELD_BACK if p.folder else p.val
         ps = Paintings.from_folder(p.folder or home, val=val, seed=self.seed)
         if len(ps.styles) < 2:
             raise ValueError(f"{p.folder!r} has one style, {ps.styles[0]!r}: give two or more, each in its own folder")
         print(ps.summary(), file=sys.stderr)
         _refuse_few({s: len(ps.select(s)) for s in ps.styles}, 12)
+        if p.folder: print(_held_back_text(ps), file=sys.stderr)
         ps.save(home/'paintings.jsonl')
         return ps.report()
 
@@ -195,9 +233,8 @@ class Demo:
         p = self.config
         loras = {s: load_lora(self.run/'loras'/s/'lora.safetensors') for s in self.styles}
         seeds = [100*self.seed + i for i in range(p.noises)]
-        prompts = list(demo_prompts(p.subjects, self.seed))
         with fast_precision(self.pipe):
-            done = sweep(self.pipe, loras, self.run/'sweep', _demo_mixes(self.styles), prompts,
+            done = sweep(self.pipe, loras, self.run/'sweep', _demo_mixes(self.styles), self.prompts,
                          seeds, p.sampling_steps, p.guidance)
         return dict(pictures=len(done))
 
@@ -228,7 +265,7 @@ def _folder_splits(demo)->list: # training, validation, test
     "Held-out pictures of a folder, and pictures of the base alone."
     held = demo.paintings.select(split='val')
     per = int(np.median([len(held.select(s)) for s in held.styles]))
-    prompts = list(demo_prompts(max(per, 20), demo.seed + 1))
+    prompts = list(islice(cycle(demo.prompts), max(per, 20)))
     seeds = range(10**6, 10**6 + len(prompts))
     with fast_precision(demo.pipe):
         bare = generate(demo.pipe, prompts, list(seeds), demo.config.sampling_steps,
@@ -290,7 +327,8 @@ def train_demo_judge(demo:Demo)->dict: # test accuracy and calibration error
 def _score_demo(demo)->dict:
     "Score every picture with the judge and the recogniser."
     rows = score(demo.run/'sweep', Judge.load(demo.run/'judge'))
-    if not demo.config.folder: score(demo.run/'sweep', Judge.load(asset('recogniser')), 'subject')
+    if not (demo.config.folder or demo.config.prompts): # a subject is known for the painter's prompts
+        score(demo.run/'sweep', Judge.load(asset('recogniser')), 'subject')
     return dict(pictures=len(rows))
 
 # %% ../nbs/35_demo.ipynb #ed8c780f

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from .core import atomic_path, figure, _html_page, read_json, read_jsonl, Run, _svg
+from .pictures import _number
 from .training import _loss_rows
 from .analysis import (alpha_curves, AlphaCurve, _baseline, _curve_summary, _display_name,
                                  _mean_probs, _mix_weights, plot_curves, plot_ternary,
@@ -62,8 +63,9 @@ def _tested(judge:dict,     # a judge's `about`, with 'test_confusion': true cla
 def _judge_claim(judge, styles):
     t = _tested(judge, styles)
     if t['n'] < _ENOUGH or t['least'] < 3:
-        return _claim('judge', f"The judge was tested on {t['n']} held-out paintings, which are too "
-                      'few to say whether it tells the styles apart.', None, t['share'],
+        n = _number(t['n'], 'held-out painting')
+        return _claim('judge', f'The judge was tested on {n}: too few to say whether it tells the '
+                      'styles apart.', None, t['share'],
                       [t['low'], t['high']], 'Give each style 40 paintings or more.')
     said = (f"it is right on {t['hits']} of {t['n']} held-out paintings ({_percent(t['share'])}, "
             f"{_interval_text(t['low'], t['high'])}; chance {_percent(t['chance'])})")
@@ -124,8 +126,9 @@ def _shares_of(rows, s, styles): # how often s is the answer: its LoRA, none, th
 def _learned_claim(rows, s, styles):
     (own, *others), name = _shares_of(rows, s, styles), _display_name(s)
     if own['n'] < _ENOUGH:
-        return _claim(f'learned {s}', f"{own['n']} pictures are too few to say whether the LoRA of "
-                      f'{name} learned its style.', None, own['share'], [own['low'], own['high']],
+        n = _number(own['n'], 'picture is', 'pictures are')
+        return _claim(f'learned {s}', f'{n} too few to say whether the LoRA of {name} learned its '
+                      'style.', None, own['share'], [own['low'], own['high']],
                       'Paint more prompts and seeds.')
     names = 'without a LoRA', 'with the other LoRAs'
     known = [(x, how) for x, how in zip(others, names) if x['n']]
@@ -161,8 +164,9 @@ def _curve_claim(rows, a, b):
     slopes, about = _slopes(rows, a, b), f'curve {a}->{b}'
     first, second = _display_name(a), _display_name(b)
     if len(slopes) < _ENOUGH:
-        return _claim(about, f'{len(slopes)} lines from {first} to {second} are too few for a '
-                      'curve.', None, next='Paint more prompts and seeds.')
+        n = _number(len(slopes), 'line is', 'lines are')
+        return _claim(about, f'From {first} to {second}, {n} too few for a curve.', None,
+                      next='Paint more prompts and seeds.')
     slope, (low, high) = float(slopes.mean()), bootstrap(np.mean, slopes)
     said = f'by {slope:+.2f} from alpha 0 to 1 (95 % interval {low:+.2f} to {high:+.2f})'
     claim = f'From {first} to {second} the pictures change: P({second}) rises {said}.'
