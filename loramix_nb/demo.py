@@ -19,10 +19,10 @@ from .report import report_html, run_summary, _verdict_lines
 from .classifier import (calibration_error, Judge, painted_examples, PaintingArray,
                                    train_judge, vae_round_trip)
 from .scoring import _read_batch, score
-from .core import (asset, _folder_lock, load_base, read_json, read_jsonl, Run, _sha256,
+from .core import (asset, atomic_path, _folder_lock, load_base, read_json, read_jsonl, Run, _sha256,
                              write_json)
 from .data import paint_collection, Painting, Paintings, _refuse_few, _split_lot
-from .latents import _kept_by_vae
+from .latents import _first_look, _first_look_lines, _kept_by_vae
 from .shards import native_size, precompute, Shards
 from .formats import load_lora
 from .painter import draw_scene, ERAS, SUBJECTS
@@ -41,6 +41,7 @@ class DemoConfig:
     preset:str='tiny_cpu'    # a key of `trainable.PRESETS`
     lora:dict=field(default_factory=dict) # changes to the preset
     paintings:int=240        # per style
+    trim:bool=False          # cut off the borders of a folder's pictures, if of one colour
     val:float=.1             # share held out for validation
     subjects:int=20          # prompts
     noises:int=3             # seeds for each prompt
@@ -207,7 +208,7 @@ class Demo:
         p, home = self.config, self.run/'collection'
         if not p.folder: paint_collection(home, p.styles, p.paintings, self.seed, self.size)
         val = _HELD_BACK if p.folder else p.val
-        ps = Paintings.from_folder(p.folder or home, val=val, seed=self.seed)
+        ps = Paintings.from_folder(p.folder or home, val=val, seed=self.seed, trim=p.trim)
         if len(ps.styles) < 2:
             raise ValueError(f"{p.folder!r} has one style, {ps.styles[0]!r}: give two or more, each in its own folder")
         print(ps.summary(), file=sys.stderr)
@@ -215,6 +216,15 @@ class Demo:
         if p.folder: print(_held_back_text(ps), file=sys.stderr)
         ps.save(home/'paintings.jsonl')
         return ps.report()
+
+    def first_look(self):
+        "Say what to expect: how alike the styles are, and what the base's VAE keeps of the paintings."
+        found, sheet = _first_look(self.paintings, self.pipe.vae, self.size)
+        with atomic_path(self.run/'first_look.png') as file: sheet.save(file)
+        command = f"loramix demo --folder '{self.config.folder}' --base sd15 --out '{self.run.folder}-sd15'"
+        lines = _first_look_lines(found, self.config.base, command)
+        print(*lines, f"See '{self.run/'first_look.png'}'.", sep='\n', file=sys.stderr)
+        return dict(found, said=lines)
 
     def precompute(self):
         "Compute latents and text states."
@@ -347,6 +357,7 @@ def _write_report(demo)->Path: # report.html
 def _run_all(demo)->Path: # report.html
     with _folder_lock(demo.run.folder):
         demo.step('collection', demo.collect)
+        if demo.config.folder: demo.step('first_look', demo.first_look)
         demo.step('shards', demo.precompute)
         for s in demo.styles: demo.step(f'lora_{s}', lambda: demo.train(s))
         demo.step('sweep', demo.paint)

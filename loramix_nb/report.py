@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 from .core import atomic_path, figure, _html_page, read_json, read_jsonl, Run, _svg
 from .pictures import _number
+from .latents import _DETAIL
 from .training import _loss_rows
 from .analysis import (alpha_curves, AlphaCurve, _baseline, _curve_summary, _display_name,
                                  _mean_probs, _mix_weights, plot_curves, plot_ternary,
@@ -29,7 +30,6 @@ def _percent(x): # 99.6 % is not rounded to 100 %
 
 # %% ../nbs/27_report.ipynb #88cb0279
 _ENOUGH = 9    # pictures that a share needs
-_DETAIL = .55  # of the paintings' detail, that the base's VAE keeps
 _SLOPE = .1    # of a curve; a smaller one is not seen in pictures
 
 def _claim(about:str,       # base, judge, calibration, learned …, loss or curve …
@@ -106,7 +106,8 @@ def _base_claim(base, judge): # base: {'paintings': …, 'own': …}, each of `_
     if lost: said += ', and the judge knows fewer of them after that'
     able = p['detail'] >= _DETAIL and not lost
     claim = f"The base {'can show' if able else 'cannot draw'} these paintings: {said}."
-    next = '' if able else 'Run the same command with a base that has seen paintings: --base sd15.'
+    next = ('' if able else 'Run the same command in another folder, with a base that has seen '
+            'paintings: --base sd15.')
     return _claim('base', claim, able, p['detail'], [p['low'], p['high']], next)
 
 # %% ../nbs/27_report.ipynb #6b3a2d7d
@@ -528,6 +529,15 @@ def _training_section(histories):
     plot = _svg(_plot_trainings(histories))
     return f'<section><h2>Training</h2><div class="plot full">{plot}</div></section>'
 
+# %% ../nbs/27_report.ipynb #ad1a17b0
+def _first_look_section(folder): # what the base's VAE makes of a few of the paintings
+    file = folder/'first_look.png'
+    if not file.exists(): return ''
+    alt = 'paintings, and below each what the VAE makes of it'
+    return (f'<section><h2>What the base keeps</h2><p>Above, paintings of the collection; below, '
+            f'what the base’s VAE makes of them.</p><img alt="{alt}" '
+            f'src="{_picture_uri(file, 480)}"></section>')
+
 # %% ../nbs/27_report.ipynb #5fc2f480
 def _hero(x):
     "Pictures of one prompt and seed, from the first style to the last through the others."
@@ -581,7 +591,7 @@ def _body(x, folder, info): # all sections
     seconds = {p.stem: read_json(p)['seconds'] for p in steps}
     curves = alpha_curves(x.rows, x.styles)
     return ''.join([_head(x), _verdict_section(x.verdict), _hero(x), _cards(x.figures),
-                    _glance(x, curves),
+                    _first_look_section(folder), _glance(x, curves),
                     *(_pair_section(x, c) for c in curves), _three_section(x), _ends_section(x),
                     _training_section(histories), _confusion_section(x.figures),
                     _table_section(x.figures, x.painted),
