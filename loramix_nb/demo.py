@@ -306,11 +306,12 @@ def _judge_tests(judge, pictures, decoded, labels, styles)->dict: # JSON
 
 # %% ../nbs/35_demo.ipynb #e2c2e686
 def _base_figures(demo, held)->dict: # of paintings uint8 [N,H,W,3], and of the base's own pictures
-    "What the base's VAE keeps of both."
-    bare = [r for r in read_jsonl(demo.run/'sweep'/'sweep.jsonl') if not any(r['weights'].values())]
-    own = _read_batch([demo.run/'sweep'/r['file'] for r in bare[:24]])
+    "What the base's VAE keeps of both; `own` is None before there is a sweep."
+    sweep = demo.run/'sweep'/'sweep.jsonl'
+    rows = read_jsonl(sweep) if sweep.exists() else []
+    bare = [sweep.parent/r['file'] for r in rows if not any(r['weights'].values())][:24]
     keeps = lambda x: _kept_by_vae(x, vae_round_trip(demo.pipe, x, jitter=0.))
-    return dict(paintings=keeps(held[:48]), own=keeps(own))
+    return dict(paintings=keeps(held[:48]), own=keeps(_read_batch(bare)) if bare else None)
 
 # %% ../nbs/35_demo.ipynb #22947637
 def _held_out_losses(demo)->dict: # style -> (the base's, the LoRA's)

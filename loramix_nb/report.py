@@ -199,6 +199,9 @@ def _verdict(rows:list[dict],    # of a scored sweep
 # %% ../nbs/27_report.ipynb #824a8a20
 def _holds(verdict, about): return any(c['holds'] for c in verdict if c['about'] == about)
 
+def _judged(verdict): # whether the judge's answers mean something, as far as is known
+    return all(c['holds'] for c in verdict if c['about'] == 'judge')
+
 _OUTCOMES = {True: 'holds', False: 'does not hold', None: 'cannot be said'}
 
 def _verdict_lines(verdict:list[dict])->list[str]: # sentences for a screen
@@ -330,9 +333,13 @@ class _ReportData:
 
     @property
     def verdict(self): return self.figures['verdict']
+    @property
+    def judged(self): return _judged(self.verdict)
 
     def cells(self, rows, note=lambda r: ''): # HTML figures of the rows with the report's seed
-        return [_cell(r, self.folder, self.styles, note(r)) for r in rows if r['seed'] == self.seed]
+        shown = [r for r in rows if r['seed'] == self.seed]
+        if self.judged: return [_cell(r, self.folder, self.styles, note(r)) for r in shown]
+        return [_cell({**r, 'judge': {}}, self.folder, self.styles) for r in shown]
 
 # %% ../nbs/27_report.ipynb #9869f048
 def _grid(x, a, b): # a row for each prompt, a column for each alpha
@@ -347,12 +354,13 @@ def _grid(x, a, b): # a row for each prompt, a column for each alpha
 # %% ../nbs/27_report.ipynb #a0524adf
 def _pair_section(x, c): # heading, figures, curve and grid of one pair
     name = lambda s: f'<em style="color:{_style_colour(s, x.styles)}">{_display_name(s)}</em>'
+    plot = f'<div class="plot">{_svg(plot_curves([c], 2.2))}</div>' if x.judged else ''
     return (f'<section><h2>{name(c.a)} → {name(c.b)}</h2><div class="two"><p>{_pair_text(x, c)}</p>'
-            f'<div class="plot">{_svg(plot_curves([c], 2.2))}</div></div>'
-            f'{_grid(x, c.a, c.b)}</section>')
+            f'{plot}</div>{_grid(x, c.a, c.b)}</section>')
 
 # %% ../nbs/27_report.ipynb #3a5651d6
 def _pair_text(x, c):
+    if not x.judged: return f'{c.n[0]} pictures at each alpha.'
     v, b = x.figures['details']['curves'][_curve_name(c)], _display_name(c.b)
     said = f'P({b}) goes from <b>{v["start"]:.2f}</b> to <b>{v["end"]:.2f}</b>'
     n = f'{c.n[0]} pictures at each alpha. The band is one standard deviation between noise seeds.'
@@ -374,7 +382,7 @@ def _switch_text(x, c, v): # where and how fast a curve changes sides, in so far
 # %% ../nbs/27_report.ipynb #43ffda50
 def _map(x): # the ternary plot, if there are enough mixes inside the triangle
     inside = {tuple(_mix_weights(r).items()) for r in x.rows if len(_mix_weights(r)) == 3}
-    if len(x.styles) != 3 or len(inside) < 3: return ''
+    if len(x.styles) != 3 or len(inside) < 3 or not x.judged: return ''
     return f'<div class="plot full">{_svg(plot_ternary(x.rows, x.styles))}</div>'
 
 # %% ../nbs/27_report.ipynb #96591ae7
@@ -386,18 +394,19 @@ def _three_section(x): # mixes of three and more
         weights = ' + '.join(f'{w:.2g} {_display_name(k)}' for k, w in m['weights'].items())
         probs = ', '.join(f'{_display_name(k)} {p:.2f}' for k, p in m['probs'].items() if p >= .005)
         cells = x.cells([r for r in x.rows if _mix_weights(r) == m['weights']])[:10]
-        out += (f'<h3>{weights}</h3>{_strip(cells, least=10)}'
-                f'<p><small>mean probabilities: {probs}</small></p>')
+        out += f'<h3>{weights}</h3>{_strip(cells, least=10)}'
+        if x.judged: out += f'<p><small>mean probabilities: {probs}</small></p>'
     return f'<section>{out}</section>'
 
 # %% ../nbs/27_report.ipynb #abcfc6a3
 def _ends_section(x): # pure styles, and pictures without a LoRA
     out, d = '<h2>Pure styles, and no style</h2>', x.figures['details']
     named = [f'{_display_name(c)} {_percent(s["share"])}' for c, s in d['baseline'].items() if s['share']]
-    strips = [({}, f'No LoRA: classified as {", ".join(named)}')]
-    for s in x.styles:
-        strips.append(({s: 1.}, f'{_display_name(s)}: classified as such in {_share(d["pure"][s])}'))
-    for weights, head in strips:
+    strips = [({}, 'No LoRA', f': classified as {", ".join(named)}')]
+    strips += [({s: 1.}, _display_name(s), f': classified as such in {_share(d["pure"][s])}')
+               for s in x.styles]
+    for weights, head, said in strips:
+        head += said if x.judged else ''
         cells = x.cells([r for r in x.rows if _mix_weights(r) == weights])[:10]
         if cells: out += f'<h3>{head}</h3>{_strip(cells, least=10)}'
     return f'<section>{out}</section>'
@@ -462,10 +471,11 @@ def _cards(f): # the main figures
 # %% ../nbs/27_report.ipynb #9c9cf86d
 def _table_section(f, painted=False): # all figures; of the painter's eras with their goals
     d = f['details']
+    pure = d['pure'] if _judged(f['verdict']) else {}
     body = [(f'{_display_name(s)} alone, classified as such', _share(x), 'at least 90 %')
-            for s, x in d['pure'].items()]
+            for s, x in pure.items()]
     body += [(f'no LoRA, classified as {_display_name(s)}', _share(d['baseline'][s]), 'at most 20 %')
-             for s in d['pure']]
+             for s in pure]
     body += [_curve_line(k, v) for k, v in d['curves'].items()
              if _holds(f['verdict'], f'curve {k}')]
     body += [('subject recognised in mixed pictures', _share(d['subject']), 'at least 90 %'),
@@ -550,6 +560,7 @@ def _hero(x):
 
 # %% ../nbs/27_report.ipynb #4069f64c
 def _glance(x, curves):
+    if not x.judged: return ''
     square = lambda c: f'<i style="background:{_style_colour(c, x.styles)}"></i>'
     legend = (f'<span>{square(c)}{_display_name(c)}</span>' for c in x.rows[0]['judge']['probs'])
     return (f'<section><h2>Overview</h2><div class="plot full">{_svg(plot_curves(curves))}</div>'
