@@ -157,8 +157,9 @@ _HELD_BACK = .4 # of a folder: no LoRA sees it, and the judge is trained and tes
 
 def _held_back_text(paintings):
     n = len(paintings.select(split='val'))
-    return (f'{n} of {len(paintings)} paintings, about {100*_HELD_BACK:.0f} %, are held back: the LoRAs do '
-            'not see them, and the judge is trained and tested on them.')
+    return (f'{n} of {len(paintings)} paintings, about {100*_HELD_BACK:.0f} %, are held back: no LoRA '
+            f'sees them. The judge is trained on {n - n//5} of them and tested on {n//5}'
+            + (', which are too few to judge it by.' if n//5 < 9 else '.'))
 
 # %% ../nbs/35_demo.ipynb #bdeccde7
 class Demo:

@@ -66,7 +66,7 @@ def _judge_claim(judge, styles):
         n = _number(t['n'], 'held-out painting')
         return _claim('judge', f'The judge was tested on {n}: too few to say whether it tells the '
                       'styles apart.', None, t['share'],
-                      [t['low'], t['high']], 'Give each style 40 paintings or more.')
+                      [t['low'], t['high']], 'Give each style 60 paintings or more.')
     said = (f"it is right on {t['hits']} of {t['n']} held-out paintings ({_percent(t['share'])}, "
             f"{_interval_text(t['low'], t['high'])}; chance {_percent(t['chance'])})")
     able = t['low'] > t['chance']
