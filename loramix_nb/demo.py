@@ -112,7 +112,8 @@ def _without_style(p:Painting, styles:list)->str: # '' if nothing else is left
     names = [s.replace('_', ' ') for s in styles]
     own = re.escape(p.style.replace('_', ' '))
     text = re.sub(rf',? *\b(in the style of|in)? *\b{own}( style)?\b', '', p.caption, flags=re.I)
-    text = re.sub(r'^(a painting)?[ ,]+', lambda m: f'{m[1]} of ' if m[1] else '', text.strip(' ,'), flags=re.I)
+    said = lambda m: f'{m[1]} of ' if m[1] else ''
+    text = re.sub(r'^(a painting)?[ ,]+', said, text.strip(' ,'), flags=re.I)
     text = re.sub(r'^(a painting) of of ', r'\1 of ', text, flags=re.I)
     named = any(re.search(rf'\b{re.escape(n)}\b', text, re.I) for n in names)
     empty = re.fullmatch(r'(a painting( of)?)? *(untitled)?', text, re.I)

@@ -376,8 +376,8 @@ _DETAIL = .55 # of the paintings' detail: what a base's VAE must keep
 def _first_look(paintings:list, # `Paintings`
                 vae:object,     # of the base
                 size:int,       # pixels a side
-               )->tuple: # {'styles', 'alike', 'vae' {style: …, 'all': …}}, and originals above what the VAE makes of them
-    "What to expect of a collection on a base, from a few paintings."
+               )->tuple: # {'styles', 'alike', 'vae' {style: …, 'all': …}}, and a picture
+    "What to expect of a collection on a base; the picture has originals above reconstructions."
     slow = vae.device.type == 'cpu' and size > 128
     chosen = _some_of_each(paintings, 1 if slow else 8)[:6 if slow else 64]
     pictures, labels = np.stack([_read_square(p, size) for p in chosen]), [p.style for p in chosen]
@@ -385,7 +385,8 @@ def _first_look(paintings:list, # `Paintings`
     at = {s: [i for i, l in enumerate(labels) if l == s] for s in dict.fromkeys(labels)}
     keeps = {s: _kept_by_vae(pictures[i], back[i]) for s, i in at.items()}
     shown = [i for rows in at.values() for i in rows[:max(1, 12//len(at))]]
-    sheet = Image.fromarray(np.concatenate([np.concatenate(list(x[shown]), 1) for x in (pictures, back)]))
+    rows = [np.concatenate(list(x[shown]), 1) for x in (pictures, back)]
+    sheet = Image.fromarray(np.concatenate(rows))
     counts = {s: len(paintings.select(s)) for s in paintings.styles}
     return dict(styles=counts, alike=_likeness(paintings),
                 vae={**keeps, 'all': _kept_by_vae(pictures, back)}), sheet
@@ -406,9 +407,12 @@ def _first_look_lines(found:dict, # of `_first_look`
                       command:str='')->list[str]: # the same job with another base
     "Sentences about a collection on a base."
     kept = found['vae']['all']
-    styles = ', '.join(f"{s.replace('_', ' ')} {v['psnr']:.1f}" for s, v in found['vae'].items() if s != 'all')
+    styles = ', '.join(f"{s.replace('_', ' ')} {v['psnr']:.1f}"
+                       for s, v in found['vae'].items() if s != 'all')
     lines = [_likeness_text(found['alike'])] if found['alike'] else []
-    lines += [f"The VAE of '{base}' keeps {100*kept['detail']:.0f} % of the paintings' detail (dB: {styles})."]
+    lines += [f"The VAE of '{base}' keeps {100*kept['detail']:.0f} % of the paintings' detail "
+              f'(dB: {styles}).']
     if kept['detail'] >= _DETAIL: return lines
-    return lines + [f"'{base}' cannot draw these paintings: expect blurred pictures, and LoRAs that learn little. "
-                    'Take a base that has seen paintings' + (f': {command}' if command else '.')]
+    return lines + [f"'{base}' cannot draw these paintings: expect blurred pictures, and LoRAs that "
+                    'learn little. Take a base that has seen paintings'
+                    + (f': {command}' if command else '.')]
