@@ -157,10 +157,11 @@ def fast_precision(pipe:object, # a diffusers pipeline
 _HELD_BACK = .4 # of a folder: no LoRA sees it, and the judge is trained and tested on it
 
 def _held_back_text(paintings):
-    n = len(paintings.select(split='val'))
+    held = Counter(p.style for p in paintings if p.split == 'val')
+    n, tested = held.total(), sum(k//5 for k in held.values()) # as `_three_way_split` does
     return (f'{n} of {len(paintings)} paintings, about {100*_HELD_BACK:.0f} %, are held back: no LoRA '
-            f'sees them. The judge is trained on {n - n//5} of them and tested on {n//5}'
-            + (', which are too few to judge it by.' if n//5 < 9 else '.'))
+            f'sees them. The judge is trained on {n - tested} of them and tested on {tested}'
+            + (', which are too few to judge it by.' if tested < 9 else '.'))
 
 # %% ../nbs/35_demo.ipynb #bdeccde7
 class Demo:

@@ -30,6 +30,7 @@ def _percent(x): # 99.6 % is not rounded to 100 %
 
 # %% ../nbs/27_report.ipynb #88cb0279
 _ENOUGH = 9    # pictures that a share needs
+_GOOD = .7     # accuracy of a judge that is worth having
 _SLOPE = .1    # of a curve; a smaller one is not seen in pictures
 
 def _claim(about:str,       # base, judge, calibration, learned …, loss or curve …
@@ -70,6 +71,10 @@ def _judge_claim(judge, styles):
     said = (f"it is right on {t['hits']} of {t['n']} held-out paintings ({_percent(t['share'])}, "
             f"{_interval_text(t['low'], t['high'])}; chance {_percent(t['chance'])})")
     able = t['low'] > t['chance']
+    if not able and t['high'] > _GOOD:
+        return _claim('judge', 'Whether the judge tells the styles apart cannot be said from this: '
+                      f'{said}.', None, t['share'], [t['low'], t['high']],
+                      'Give each style more paintings, or take a pretrained judge.')
     next = '' if t['share'] >= .8 else 'More paintings, or a pretrained judge, would make it surer.'
     if not able:
         next = ('Check that each painting is in the folder of its style; then add paintings, or '
