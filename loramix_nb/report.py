@@ -502,7 +502,8 @@ def _curve_line(name, v):
 def _confusion_section(f): # the judge's test, class by class
     found = (f['details']['judge'] or {}).get('test_confusion')
     if not found: return ''
-    names, columns = list(found), list(dict.fromkeys(c for row in found.values() for c in row))
+    names = list(found)
+    columns = list(dict.fromkeys([*names, *(c for row in found.values() for c in row)]))
     number = lambda s, c: f'<b>{found[s].get(c, 0)}</b>' if c == s else found[s].get(c, 0)
     body = [(_display_name(s), *(number(s, c) for c in columns)) for s in names]
     table = _table(('is, and is judged as →', *map(_display_name, columns)), body)
