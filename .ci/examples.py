@@ -34,7 +34,7 @@ ELSEWHERE = {
     f"pip install git+{address()}": "needs the repository's address; the step wheel installs what is built",
     f"pip install -q git+{address()}": "the same",
     f'pip install "loramix-nb[metrics,control,breeding,app,hub,video,sdxl8bit] @ git+{address()}"': "the same",
-    "pip install 'loramix-nb[heic]'": "the same",
+    "pip install 'loramix-nb[heif]'": "the same",
     "accelerate launch --num_processes 2 paint.py": "wants GPUs; the page runs the same on two CPU processes",
     "accelerate launch --num_processes 2 job.py": "wants GPUs; the page runs the same on two CPU processes",
     "torchrun --nproc-per-node 2 job.py": "the page runs the same job on two CPU processes",

@@ -84,6 +84,7 @@ A LoRA of rank {ranks} for `{base_name}` (fingerprint {base}), made with loramix
 
 {trigger_line}
 Trained on {counts} for {step} steps; a caption was "{caption}".
+{credits_lines}
 The same settings give the same numbers again:
 
 ```json
@@ -103,12 +104,21 @@ def _model_card(lora:Lora, prompts=(), # of the sample pictures
         **known, 'name': lora.name or 'LoRA', 'family': lora.base_family, 'trigger_line': trigger,
         'pictures': '\n'.join(f'![{p}](samples/{i}.png)' for i, p in enumerate(prompts)),
         'ranks': ', '.join(map(str, lora.ranks)), 'counts': _picture_counts(m.get('counts', '{}')),
+        'credits_lines': _credits_lines(m.get('credits', '{}')),
         'config': json.dumps(json.loads(m.get('config', '{}')), indent=1)})
 
 # %% ../nbs/15_callbacks.ipynb #dcb95396
 def _picture_counts(text): # of JSON: style -> pictures
     counts = json.loads(text).items()
     return ', '.join(f"{n} pictures ({s.replace('_', ' ')})" for s, n in counts) or 'unknown pictures'
+
+# %% ../nbs/15_callbacks.ipynb #d87d9478
+def _credits_lines(text): # of JSON: style -> {'licences', 'sources'}, each name -> paintings
+    named = lambda n: ', '.join(f'{k} ({v})' for k, v in n.items()) or 'unknown'
+    rows = [f"| {s.replace('_', ' ')} | {named(c['licences'])} | {named(c['sources'])} |"
+            for s, c in json.loads(text).items()]
+    head = ['| paintings | licence | source |', '|---|---|---|']
+    return '\n'.join(['', *head, *rows, '']) if rows else ''
 
 # %% ../nbs/15_callbacks.ipynb #d6f6b975
 def write_model_card(folder:str|Path, # of a finished run

@@ -94,6 +94,8 @@ def _lines(result): # a dict on one line, or on indented lines
         elif isinstance(v, list) and any(isinstance(x, dict) for x in v): # a line for each
             yield f'{k}:'
             yield from ('  ' + ', '.join(f'{a} {b}' for a, b in x.items()) for x in v)
+        elif isinstance(v, list) and any(len(str(x)) > 60 for x in v): # sentences
+            yield from (f'{k}:', *(f'  {x}' for x in v))
         elif v == []: yield f'{k}: none'
         else: yield f"{k}: {short or 'none'}"
 
@@ -263,6 +265,20 @@ def _doctor(*loras:str,   # files or peft adapter folders, whatever is in them; 
     if html: found.write_html(html)
     return found
 
+# %% ../nbs/36_cli.ipynb #f373077a
+def _say_first(paintings, base, picture, command, pipe=None): # on stderr; base '' for none
+    "What to expect of a collection, on a base if one is given."
+    from loramix_nb.core import atomic_path, load_base
+    from loramix_nb.latents import _first_look, _first_look_lines, _likeness, _likeness_text
+    from loramix_nb.shards import native_size
+    if not base:
+        alike = _likeness(paintings)
+        return print(_likeness_text(alike), file=sys.stderr) if alike else None
+    pipe = pipe or load_base(base)
+    found, sheet = _first_look(paintings, pipe.vae, native_size(pipe))
+    with atomic_path(picture) as p: sheet.save(p)
+    print(*_first_look_lines(found, base, command), f"See '{picture}'.", sep='\n', file=sys.stderr)
+
 # %% ../nbs/36_cli.ipynb #b458a428
 @_job('loramix data my_paintings -o collection.jsonl',
      'loramix data paintings --caption "{title}, oil on canvas" --test .1')
@@ -275,6 +291,7 @@ def _data(source:str,                   # a folder with one folder per style, or
          seed:int=0,                   # of the split
          balanced:bool=False,          # equally many of each style
          trim:bool=False,              # cut off borders of one colour, such as letterbox bars
+         base:str='',                  # also try the VAE of a base on a few: tiny, sd15, a hub id …
          page:str='',                  # also write an HTML report with a contact sheet
         )->dict:
     "Check a collection: open, hash and caption every picture, and split the collection."
@@ -288,7 +305,10 @@ def _data(source:str,                   # a folder with one folder per style, or
     print(found.summary(), file=sys.stderr)
     if balanced: found = found.balanced(seed)
     if page: found.write_html(page)
-    return {'file': str(found.save(out or Path(source)/'paintings.jsonl') or out), **found.report()}
+    file = found.save(out or Path(source)/'paintings.jsonl')
+    _say_first(found, base, file.with_suffix('.first_look.png'),
+               f"loramix data '{source}' --base sd15")
+    return {'file': str(file), **found.report()}
 
 # %% ../nbs/36_cli.ipynb #392f49b6
 @_job('loramix latents collection.jsonl -o shards', 'loramix latents collection.jsonl --base sd15 --buckets -o shards')
@@ -306,7 +326,11 @@ def _latents(collection:str,          # from `loramix data`
     from loramix_nb.shards import precompute
     _check_out_folder(out)
     paintings = _paintings(collection) # before loading the base, which takes longer
-    made = precompute(paintings, load_base(base), out, buckets=buckets, batch=batch,
+    pipe = load_base(base)
+    if not rank and paintings and not (Path(out)/'index.json').exists():
+        _say_first(paintings, base, Path(out)/'first_look.png',
+                   f"loramix latents '{collection}' --base sd15 -o '{out}-sd15'", pipe)
+    made = precompute(paintings, pipe, out, buckets=buckets, batch=batch,
                       **_given(size=size, rank=rank, world=world))
     if made is None: return {'folder': out, 'others': 'have not finished; run this again if one of them has failed'}
     return {'folder': out, 'counts': made.index['counts']}
@@ -345,7 +369,8 @@ def _settings(cls,      # a dataclass
 def _of_kind(kind, v, what, field): # a value, converted
     if kind is tuple: # of the type of its default's items
         if not isinstance(v, (list, tuple)): raise ValueError(f"{what} is {v!r}: give a list")
-        return tuple(_of_kind(type(field.default[0]), x, what, field) for x in v)
+        item = type(field.default[0]) if field.default else str
+        return tuple(_of_kind(item, x, what, field) for x in v)
     if kind is float and isinstance(v, (int, str)) and not isinstance(v, bool):
         try: return float(v) # YAML reads 1e-3 as text
         except ValueError: pass
@@ -682,17 +707,21 @@ def _app(*loras:str,         # two LoRA files or more; default: three of the pai
 def _report(run:str, # folder of a finished demo
           )->dict:
     "Write the report of a run again, as one self-contained page."
-    from loramix_nb.report import report_html
-    from loramix_nb.core import Run
+    from loramix_nb.core import read_json, Run
+    from loramix_nb.report import report_html, _verdict_lines
     if not (Path(run)/'run.json').exists():
         raise FileNotFoundError(f"no run in '{run}': loramix demo --out '{run}' makes one")
-    return {'file': str(report_html(Run(run)))}
+    page = report_html(Run(run))
+    verdict = read_json(page.with_suffix('.json')).get('verdict', [])
+    return {'file': str(page), 'verdict': _verdict_lines(verdict)}
 
 # %% ../nbs/36_cli.ipynb #b4d52581
 @_job('loramix demo', 'loramix demo --first-minute', 'loramix demo --folder my_styles --out runs/mine')
 def _demo(out:str='runs/demo',       # folder; an unfinished run is continued
          seed:int=0,                # of everything random
-         folder:str='',             # your own pictures, one folder per style
+         folder:str='',             # your own pictures, one folder per style; 40 % are held back
+         prompt:str='',             # your own prompts, separated by |
+         trim:bool=False,           # cut off borders of one colour from your pictures
          base:str='tiny',           # tiny, sd14, sd15, a hub id or a folder
          preset:str='',             # a key of trainable.PRESETS; default: one for the base
          config:str='',             # JSON or YAML: fields of demo.DemoConfig
@@ -701,12 +730,16 @@ def _demo(out:str='runs/demo',       # folder; an unfinished run is continued
     "Run the whole path from paintings to a report."
     from loramix_nb.demo import Demo, DemoConfig, _FIRST_MINUTE
     _check_out_folder(out)
-    values = {'folder': folder, 'base': base, 'preset': preset, **(_FIRST_MINUTE if first_minute else {}),
+    own = {'prompts': tuple(p.strip() for p in prompt.split('|'))} if prompt else {}
+    values = {'folder': folder, 'base': base, 'preset': preset, 'trim': trim, **own,
+              **(_FIRST_MINUTE if first_minute else {}),
               **_settings(DemoConfig, _read_config(config), f"'{config}'")}
     values['preset'] = _preset_named(values['preset'] or _preset(values['base']))
     _config(values['preset'], values.get('lora', {}), f"lora of '{config}'")
-    page = Demo(out, DemoConfig(**values), seed)()
-    return {'report': str(page), 'figures': str(page.with_suffix('.json'))}
+    run = Demo(out, DemoConfig(**values), seed)
+    page = run()
+    return {'report': str(page), 'figures': str(page.with_suffix('.json')),
+            'verdict': run.verdict()}
 
 # %% ../nbs/36_cli.ipynb #73b8588c
 if __name__ == '__main__' and __spec__: sys.exit(main()) # not in a notebook

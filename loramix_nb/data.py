@@ -21,7 +21,7 @@ from .core import (atomic_path, _check_number, _damage_as_value_error, _dataclas
 from .painter import (_draw_label, draw_scene, ERAS, _label_height, _label_lines,
                                 _label_width, paint, vary)
 from .pictures import (crop_square, _files_below, _find_border, _museum_dialect,
-                                 _NeedsExtra, open_picture, _opened, _parse_name, _picture_hash,
+                                 _NeedsExtra, _number, open_picture, _opened, _parse_name, _picture_hash,
                                  _picture_notes, _printable, _read_log, _read_museums,
                                  _similar_pairs, _table, _upright, _words_in, _year)
 
@@ -622,19 +622,21 @@ def _remarks(paintings, r): # [(title, [(path, what is to be said about it)])]
 def _first_things(paintings, r): # what somebody must know before training, as sentences
     bars, groups = [p for p in paintings if p.border and not p.trim], _of_two_styles(paintings, 8)
     few, ours = ', '.join(f'{s} ({n})' for s, n in r['too_few'].items()), r['passed_over']
-    stray, double, no_text = (r['problems'].get(k, 0)
-                              for k in ('beside the style folders', 'in two styles', 'no text'))
+    stray, double, no_text, extra = map(r['problems'].get, (
+        'beside the style folders', 'in two styles', 'no text', 'needs an extra'))
     return [s for s, wanted in (
         (f"{len(bars)} of {len(paintings)} paintings have a border of one colour, and a LoRA "
          "learns it: trim=True, or `--trim`, cuts it off.", bars),
         (f"{double} files show a picture that is there under two styles, and are left out: delete "
          "the wrong ones, or choose with two_styles='first' or 'keep'.", double),
         (f"{len(groups)} pictures are there under two styles.", groups),
-        (f"{stray} pictures lie beside the style folders, and are left out: which styles are they?",
-         stray),
+        (_number(stray, 'picture beside the style folders is', 'pictures beside the style folders are')
+         + ' left out: move each into the folder of its style.', stray),
+        (f"{_number(extra, 'picture needs', 'pictures need')} another package to be read, such as "
+         "`pip install 'loramix-nb[heif]'` for HEIC photographs.", extra),
         (f"Too few to learn from: {few}. Each style needs {_TOO_FEW} or more.", few),
-        (f"{no_text} text files are no text: their pictures have no caption from them.", no_text),
-        (f"{ours} files of the operating system, such as Thumbs.db, are passed over.", ours))
+        (f"{_number(no_text, 'text file is', 'text files are')} no text, so no caption.", no_text),
+        (f"{_number(ours, 'file')} of the operating system, such as Thumbs.db, passed over.", ours))
             if wanted]
 
 # %% ../nbs/03_data.ipynb #8e317084
@@ -645,7 +647,7 @@ def summary(self:Paintings, n:int=5 # refused files that are named
     at = lambda p: relpath(p, self.root)
     lines = [f"{len(self)} paintings of {len(self.styles)} styles",
              *_first_things(self, self.report())]
-    if self.problems: lines += [f'{len(self.problems)} files are not used:']
+    if self.problems: lines += [f"{_number(len(self.problems), 'file is', 'files are')} not used:"]
     lines += [f"  {at(p['path'])}: {p['reason']}" for p in self.problems[:n]]
     if len(self.problems) > n:
         lines += [f'  and {len(self.problems) - n} more: they are all in the list that ends in '

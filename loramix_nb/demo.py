@@ -6,28 +6,30 @@
 __all__ = ['DemoConfig', 'demo_prompts', 'fast_precision', 'Demo', 'train_demo_judge']
 
 # %% ../nbs/35_demo.ipynb #9045eca0
-import sys
+import re, sys
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from itertools import combinations
+from collections import Counter
+from itertools import combinations, cycle, islice, zip_longest
 from pathlib import Path
 import numpy as np
 import torch
-from .report import report_html, run_summary
+from .report import report_html, run_summary, _verdict_lines
 from .classifier import (calibration_error, Judge, painted_examples, PaintingArray,
                                    train_judge, vae_round_trip)
-from .scoring import score
-from .core import (asset, _folder_lock, load_base, read_json, read_jsonl, Run, _sha256,
+from .scoring import _read_batch, score
+from .core import (asset, atomic_path, _folder_lock, load_base, read_json, read_jsonl, Run, _sha256,
                              write_json)
-from .data import paint_collection, Paintings, _refuse_few
+from .data import paint_collection, Painting, Paintings, _refuse_few, _split_lot
+from .latents import _first_look, _first_look_lines, _kept_by_vae
 from .shards import native_size, precompute, Shards
 from .formats import load_lora
 from .painter import draw_scene, ERAS, SUBJECTS
 from .mixer import between
 from .sampling import generate, sweep
 from .trainable import _check_config, _check_installed, native_precision, PRESETS
-from .training import train_lora
+from .training import _loss_rows, train_lora
 
 # %% ../nbs/35_demo.ipynb #6a646cbb
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class DemoConfig:
     preset:str='tiny_cpu'    # a key of `trainable.PRESETS`
     lora:dict=field(default_factory=dict) # changes to the preset
     paintings:int=240        # per style
+    trim:bool=False          # cut off the borders of a folder's pictures, if of one colour
     val:float=.1             # share held out for validation
     subjects:int=20          # prompts
     noises:int=3             # seeds for each prompt
     sampling_steps:int=20    # of the scheduler
     guidance:float=4.        # classifier-free guidance
+    prompts:tuple=()         # your own; default: the painter's, or those of a folder's captions
     judged:int=450           # training pictures per class of the judge
     epochs:int=8             # of the judge
 
@@ -63,6 +67,8 @@ def _check_demo(config:DemoConfig,
         raise ValueError(f"val={config.val!r} is no share: give .1 to hold out a tenth")
     if not 0 <= config.guidance < 1000:
         raise ValueError(f"guidance={config.guidance!r}: give 4 for the usual guidance, 1 for none")
+    if odd := [p for p in config.prompts if not isinstance(p, str) or not p.strip()]:
+        raise ValueError(f"prompts has {odd[0]!r}: give sentences, such as 'A painting of a boat'")
     _check_lora(config)
     _check_folder(config.folder, out) if config.folder else _check_eras(config.styles)
 
@@ -100,6 +106,28 @@ def demo_prompts(n:int=10, # subjects in the painter's order, repeated with othe
         prompts[f'A painting of {s.caption}'] = s.subject
     return prompts
 
+# %% ../nbs/35_demo.ipynb #2217870e
+def _without_style(p:Painting, styles:list)->str: # '' if nothing else is left
+    "A caption without its style; empty if it says nothing else or still names a style."
+    names = [s.replace('_', ' ') for s in styles]
+    own = re.escape(p.style.replace('_', ' '))
+    text = re.sub(rf',? *\b(in the style of|in)? *\b{own}( style)?\b', '', p.caption, flags=re.I)
+    said = lambda m: f'{m[1]} of ' if m[1] else ''
+    text = re.sub(r'^(a painting)?[ ,]+', said, text.strip(' ,'), flags=re.I)
+    text = re.sub(r'^(a painting) of of ', r'\1 of ', text, flags=re.I)
+    named = any(re.search(rf'\b{re.escape(n)}\b', text, re.I) for n in names)
+    empty = re.fullmatch(r'(a painting( of)?)? *(untitled)?', text, re.I)
+    return '' if named or empty else text
+
+# %% ../nbs/35_demo.ipynb #1c5f9276
+def _prompts_from_captions(paintings:Paintings, n:int=20)->list[str]: # at most n, none twice
+    "Prompts from a collection, in turn from each style; held-out paintings first."
+    lot = lambda p: (p.split != 'val', _split_lot(p, 'prompts'))
+    rows = [sorted(paintings.select(s), key=lot) for s in paintings.styles]
+    turns = [p for turn in zip_longest(*rows) for p in turn if p]
+    found = [_without_style(p, paintings.styles) for p in turns]
+    return list(dict.fromkeys(filter(None, found)))[:n]
+
 # %% ../nbs/35_demo.ipynb #3123d670
 def _demo_mixes(styles:list)->list[dict]: # weights by name
     "Lines between all pairs, mixtures of three styles, and no LoRA."
@@ -125,6 +153,16 @@ def fast_precision(pipe:object, # a diffusers pipeline
     dtype = native_precision(pipe.device)
     return torch.autocast('cpu', dtype) if pipe.device.type == 'cpu' and dtype != torch.float32 else nullcontext()
 
+# %% ../nbs/35_demo.ipynb #8028761f
+_HELD_BACK = .4 # of a folder: no LoRA sees it, and the judge is trained and tested on it
+
+def _held_back_text(paintings):
+    held = Counter(p.style for p in paintings if p.split == 'val')
+    n, tested = held.total(), sum(k//5 for k in held.values()) # as `_three_way_split` does
+    return (f'{n} of {len(paintings)} paintings, about {100*_HELD_BACK:.0f} %, are held back: no LoRA '
+            f'sees them. The judge is trained on {n - tested} of them and tested on {tested}'
+            + (', which are too few to judge it by.' if tested < 9 else '.'))
+
 # %% ../nbs/35_demo.ipynb #bdeccde7
 class Demo:
     "A demo in a run folder; `Demo(out)()` runs all unfinished steps."
@@ -144,12 +182,26 @@ class Demo:
         print(name, '(done before)' if done else '...', file=sys.stderr)
         return self.run.step(name, lambda: dict(fn() or {}, peak_rss_mb=_peak_rss_mb()))
 
+    def verdict(self)->list[str]: # a sentence each; none before the run is finished
+        "What the figures of the run allow to be said."
+        file = self.run/'report.json'
+        return _verdict_lines(read_json(file)['verdict']) if file.exists() else []
+
+    def _repr_markdown_(self):
+        lines = self.verdict() or ['not finished']
+        return '\n'.join([f'**{self.run.folder.as_posix()}**\n', *(f'- {x}' for x in lines)])
+
     @cached_property
     def pipe(self): return load_base(self.config.base)
     @cached_property
     def paintings(self): return Paintings.load(self.run/'collection'/'paintings.jsonl')
     @property
     def size(self): return native_size(self.pipe)
+    @cached_property
+    def prompts(self): # of the sweep; a folder's own, and the painter's where those are few
+        p, painted = self.config, list(demo_prompts(self.config.subjects, self.seed))
+        if p.prompts or not p.folder: return list(p.prompts or painted)
+        return [*_prompts_from_captions(self.paintings, p.subjects), *painted][:p.subjects]
     @property
     def styles(self):
         return self.paintings.styles if self.config.folder else list(self.config.styles)
@@ -158,14 +210,24 @@ class Demo:
         "Collect or paint the pictures, and check them."
         p, home = self.config, self.run/'collection'
         if not p.folder: paint_collection(home, p.styles, p.paintings, self.seed, self.size)
-        val = .4 if p.folder else p.val # the judge of a folder learns from its held-out part
-        ps = Paintings.from_folder(p.folder or home, val=val, seed=self.seed)
+        val = _HELD_BACK if p.folder else p.val
+        ps = Paintings.from_folder(p.folder or home, val=val, seed=self.seed, trim=p.trim)
         if len(ps.styles) < 2:
             raise ValueError(f"{p.folder!r} has one style, {ps.styles[0]!r}: give two or more, each in its own folder")
         print(ps.summary(), file=sys.stderr)
         _refuse_few({s: len(ps.select(s)) for s in ps.styles}, 12)
+        if p.folder: print(_held_back_text(ps), file=sys.stderr)
         ps.save(home/'paintings.jsonl')
         return ps.report()
+
+    def first_look(self):
+        "Say what to expect: how alike the styles are, and what the base's VAE keeps of the paintings."
+        found, sheet = _first_look(self.paintings, self.pipe.vae, self.size)
+        with atomic_path(self.run/'first_look.png') as file: sheet.save(file)
+        command = f"loramix demo --folder '{self.config.folder}' --base sd15 --out '{self.run.folder}-sd15'"
+        lines = _first_look_lines(found, self.config.base, command)
+        print(*lines, f"See '{self.run/'first_look.png'}'.", sep='\n', file=sys.stderr)
+        return dict(found, said=lines)
 
     def precompute(self):
         "Compute latents and text states."
@@ -184,9 +246,8 @@ class Demo:
         p = self.config
         loras = {s: load_lora(self.run/'loras'/s/'lora.safetensors') for s in self.styles}
         seeds = [100*self.seed + i for i in range(p.noises)]
-        prompts = list(demo_prompts(p.subjects, self.seed))
         with fast_precision(self.pipe):
-            done = sweep(self.pipe, loras, self.run/'sweep', _demo_mixes(self.styles), prompts,
+            done = sweep(self.pipe, loras, self.run/'sweep', _demo_mixes(self.styles), self.prompts,
                          seeds, p.sampling_steps, p.guidance)
         return dict(pictures=len(done))
 
@@ -217,13 +278,50 @@ def _folder_splits(demo)->list: # training, validation, test
     "Held-out pictures of a folder, and pictures of the base alone."
     held = demo.paintings.select(split='val')
     per = int(np.median([len(held.select(s)) for s in held.styles]))
-    prompts = list(demo_prompts(max(per, 20), demo.seed + 1))
+    prompts = list(islice(cycle(demo.prompts), max(per, 20)))
     seeds = range(10**6, 10**6 + len(prompts))
     with fast_precision(demo.pipe):
         bare = generate(demo.pipe, prompts, list(seeds), demo.config.sampling_steps,
                         demo.config.guidance)
     return _three_way_split(np.concatenate([PaintingArray(held, demo.size)[:], bare]),
                             [p.style for p in held] + ['plain']*len(bare))
+
+# %% ../nbs/35_demo.ipynb #33ff6a7d
+def _counts(labels, guesses)->dict: # true class -> guess -> pictures
+    table = {l: Counter() for l in dict.fromkeys(labels)}
+    for l, g in zip(labels, guesses): table[l][g] += 1
+    return {l: dict(c) for l, c in table.items()}
+
+# %% ../nbs/35_demo.ipynb #7785a877
+def _judge_tests(judge, pictures, decoded, labels, styles)->dict: # JSON
+    "Accuracy, calibration and confusions on test pictures, before and after the base's VAE."
+    (_, probs), guess, later = judge(pictures), judge.names(pictures), judge.names(decoded)
+    right, then = ([g == l for g, l in zip(gs, labels)] for gs in (guess, later))
+    ours = [l in styles for l in labels]
+    flips = Counter((a, b) for a, b, own in zip(right, then, ours) if own)
+    return dict(test_accuracy=float(np.mean(right)), test_accuracy_decoded=float(np.mean(then)),
+                test_ece=calibration_error(probs, judge.targets(labels)), test_pictures=len(labels),
+                test_confusion=_counts(labels, guess),
+                test_confusion_decoded=_counts(labels, later),
+                test_confidence=probs.max(1).values[ours].mean().item(),
+                # answers that the VAE spoils, and that it mends
+                test_flips=[flips[True, False], flips[False, True]])
+
+# %% ../nbs/35_demo.ipynb #e2c2e686
+def _base_figures(demo, held)->dict: # of paintings uint8 [N,H,W,3], and of the base's own pictures
+    "What the base's VAE keeps of both; `own` is None before there is a sweep."
+    sweep = demo.run/'sweep'/'sweep.jsonl'
+    rows = read_jsonl(sweep) if sweep.exists() else []
+    bare = [sweep.parent/r['file'] for r in rows if not any(r['weights'].values())][:24]
+    keeps = lambda x: _kept_by_vae(x, vae_round_trip(demo.pipe, x, jitter=0.))
+    return dict(paintings=keeps(held[:48]), own=keeps(_read_batch(bare)) if bare else None)
+
+# %% ../nbs/35_demo.ipynb #22947637
+def _held_out_losses(demo)->dict: # style -> (the base's, the LoRA's)
+    "The loss on held-out paintings before the first step, and the lowest one."
+    files = {s: demo.run/'loras'/s/'history.json' for s in demo.styles}
+    found = {s: [r['valid_loss'] for r in _loss_rows(read_json(f))] for s, f in files.items()}
+    return {s: (losses[0], min(losses)) for s, losses in found.items() if None not in losses}
 
 # %% ../nbs/35_demo.ipynb #fc796c43
 def train_demo_judge(demo:Demo)->dict: # test accuracy and calibration error
@@ -234,16 +332,17 @@ def train_demo_judge(demo:Demo)->dict: # test accuracy and calibration error
                         _with_vae_round_trips(demo.pipe, *valid), list(dict.fromkeys(train[1])),
                         epochs=demo.config.epochs, size=min(demo.size, 128), seed=demo.seed)
     decoded = vae_round_trip(demo.pipe, x)
-    tests = dict(test_accuracy=judge.accuracy(x, y), test_accuracy_decoded=judge.accuracy(decoded, y),
-                 test_ece=calibration_error(judge(x)[1], judge.targets(y)), test_pictures=len(y))
-    judge.about.update(tests); judge.save(demo.run/'judge')
+    tests = _judge_tests(judge, x, decoded, y, demo.styles)
+    ours = [l in demo.styles for l in y]
+    judge.about.update(tests, base=_base_figures(demo, x[ours])); judge.save(demo.run/'judge')
     return tests
 
 # %% ../nbs/35_demo.ipynb #1934d619
 def _score_demo(demo)->dict:
     "Score every picture with the judge and the recogniser."
     rows = score(demo.run/'sweep', Judge.load(demo.run/'judge'))
-    if not demo.config.folder: score(demo.run/'sweep', Judge.load(asset('recogniser')), 'subject')
+    if not (demo.config.folder or demo.config.prompts): # a subject is known for the painter's prompts
+        score(demo.run/'sweep', Judge.load(asset('recogniser')), 'subject')
     return dict(pictures=len(rows))
 
 # %% ../nbs/35_demo.ipynb #ed8c780f
@@ -253,7 +352,8 @@ def _write_report(demo)->Path: # report.html
     steps = [read_json(f) for f in (demo.run/'steps').glob('*.json')]
     most = max([s['result']['peak_rss_mb'] or 0 for s in steps] + [_peak_rss_mb() or 0])
     fig = run_summary(rows, demo.styles, demo_prompts(demo.config.subjects, demo.seed), about,
-                  round(sum(s['seconds'] for s in steps), 1), most or None)
+                  round(sum(s['seconds'] for s in steps), 1), most or None, _held_out_losses(demo),
+                  about.get('base'))
     write_json(demo.run/'report.json', fig)
     return report_html(demo.run)
 
@@ -261,6 +361,7 @@ def _write_report(demo)->Path: # report.html
 def _run_all(demo)->Path: # report.html
     with _folder_lock(demo.run.folder):
         demo.step('collection', demo.collect)
+        if demo.config.folder: demo.step('first_look', demo.first_look)
         demo.step('shards', demo.precompute)
         for s in demo.styles: demo.step(f'lora_{s}', lambda: demo.train(s))
         demo.step('sweep', demo.paint)

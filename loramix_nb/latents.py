@@ -161,6 +161,29 @@ def psnr(a:np.ndarray, # uint8 [B,H,W,3]
     mse = np.square(a.astype(np.float32) - b.astype(np.float32)).mean((1, 2, 3))
     with np.errstate(divide='ignore'): return 10*np.log10(255**2/mse)
 
+# %% ../nbs/05_latents.ipynb #b4ae660f
+def _detail(x:np.ndarray)->np.ndarray: # uint8 [B,H,W,3] -> [B]
+    "Mean absolute difference of neighbouring pixels."
+    grey = x.astype(np.float32).mean(-1)
+    return sum(np.abs(np.diff(grey, axis=k)).mean((1, 2)) for k in (1, 2))
+
+# %% ../nbs/05_latents.ipynb #ad15ddc3
+def _share_kept(before:np.ndarray, after:np.ndarray)->dict: # both [N]; share, low, high (95 %)
+    "A ratio of sums with its [linearised](https://en.wikipedia.org/wiki/Ratio_estimator) interval."
+    share = float(after.sum()/max(before.sum(), 1e-9))
+    error = np.std(after - share*before)/max(before.mean(), 1e-9)/len(before)**.5
+    return dict(share=share, low=share - 1.96*float(error), high=share + 1.96*float(error))
+
+# %% ../nbs/05_latents.ipynb #88c310df
+def _kept_by_vae(pictures:np.ndarray, # uint8 [N,H,W,3]
+                 back:np.ndarray,     # the same, after a round trip through a VAE
+                )->dict: # 'detail' with 'low' and 'high', 'psnr' of all pictures together, 'n'
+    "What a VAE keeps of pictures."
+    kept = _share_kept(_detail(pictures), _detail(back))
+    mse = np.square(pictures.astype(np.float32) - back).mean()
+    return dict(detail=kept['share'], low=kept['low'], high=kept['high'],
+                psnr=float(10*np.log10(255**2/max(mse, 1e-4))), n=len(pictures))
+
 # %% ../nbs/05_latents.ipynb #f20a8201
 def _device_of(pipe): # where it computes; diffusers' offloading keeps its models elsewhere
     return getattr(pipe, '_execution_device', pipe.device)
@@ -309,3 +332,87 @@ def _read_square(p:Painting,
                )->np.ndarray: # uint8 [size,size,3]
     "The middle of a painting; `ValueError` if the file is not the one that the list was made from."
     return _read_view(_View(p, size, size))
+
+# %% ../nbs/05_latents.ipynb #aea9d577
+def _statistics(x:np.ndarray)->np.ndarray: # uint8 [N,H,W,3] -> [N,22]
+    "Colours, contrasts, edges at four scales and tones of pictures."
+    rgb = x.astype(np.float32)/255; grey = rgb.mean(-1)
+    edges = [np.abs(np.diff(grey[:, ::s, ::s], axis=k)).mean((1, 2))
+             for s in (1, 2, 4, 8) for k in (1, 2)]
+    tones = np.quantile(grey.reshape(len(grey), -1), (.05, .25, .5, .75, .95), axis=1)
+    chroma = np.abs(rgb - grey[..., None]).mean((1, 2))
+    return np.column_stack([rgb.mean((1, 2)), rgb.std((1, 2)), chroma, *edges, *tones])
+
+# %% ../nbs/05_latents.ipynb #475baa18
+def _leave_one_out(features:np.ndarray, # [N,D]
+                   labels:list, ridge:float=.1)->float: # 0 to 1
+    "Share of rows that a ridge classifier names right from all others."
+    classes, y = np.unique(labels, return_inverse=True)
+    f = (features - features.mean(0))/(features.std(0) + 1e-6)
+    A, Y = np.column_stack([f, np.ones(len(f))]), np.eye(len(classes))[y] - 1/len(classes)
+    H = A @ np.linalg.solve(A.T @ A + ridge*len(A)*np.eye(A.shape[1]), A.T)
+    left_out = Y - (Y - H @ Y)/(1 - H.diagonal())[:, None]
+    return float((left_out.argmax(1) == y).mean())
+
+# %% ../nbs/05_latents.ipynb #c0174a09
+def _likeness(paintings:list,  # `Paintings`
+              most:int=40)->dict: # 'share', 'chance', 'n'; None for one style. most: of each style
+    "How many paintings' styles can be told from colours and edges."
+    few = _some_of_each(paintings, most)
+    labels = [p.style for p in few]
+    counts = [labels.count(s) for s in set(labels)]
+    if len(counts) < 2 or min(counts) < 3: return None
+    pictures = np.stack([_read_square(p, 64) for p in few])
+    return dict(share=_leave_one_out(_statistics(pictures), labels), n=len(few),
+                chance=max(counts)/len(few))
+
+def _some_of_each(paintings, n): # by lot
+    rows = [sorted((p for p in paintings if p.style == s), key=_split_lot) for s in paintings.styles]
+    return [p for row in rows for p in row[:n]]
+
+# %% ../nbs/05_latents.ipynb #d480a990
+_DETAIL = .55 # of the paintings' detail: what a base's VAE must keep
+
+def _first_look(paintings:list, # `Paintings`
+                vae:object,     # of the base
+                size:int,       # pixels a side
+               )->tuple: # {'styles', 'alike', 'vae' {style: …, 'all': …}}, and a picture
+    "What to expect of a collection on a base; the picture has originals above reconstructions."
+    slow = vae.device.type == 'cpu' and size > 128
+    chosen = _some_of_each(paintings, 1 if slow else 8)[:6 if slow else 64]
+    pictures, labels = np.stack([_read_square(p, size) for p in chosen]), [p.style for p in chosen]
+    back = decode(to_latents(*encode(pictures, vae), vae), vae)
+    at = {s: [i for i, l in enumerate(labels) if l == s] for s in dict.fromkeys(labels)}
+    keeps = {s: _kept_by_vae(pictures[i], back[i]) for s, i in at.items()}
+    shown = [i for rows in at.values() for i in rows[:max(1, 12//len(at))]]
+    rows = [np.concatenate(list(x[shown]), 1) for x in (pictures, back)]
+    sheet = Image.fromarray(np.concatenate(rows))
+    counts = {s: len(paintings.select(s)) for s in paintings.styles}
+    return dict(styles=counts, alike=_likeness(paintings),
+                vae={**keeps, 'all': _kept_by_vae(pictures, back)}), sheet
+
+# %% ../nbs/05_latents.ipynb #9d3f2b19
+def _likeness_text(alike): # a sentence
+    share, chance, n = alike['share'], alike['chance'], alike['n']
+    apart = share - chance > 1.645*(chance*(1 - chance)/n)**.5
+    then = ('the styles differ' if share >= .8 and apart else
+            'the styles are alike, so a judge needs many paintings of each' if apart else
+            'nothing tells the styles apart so far; is each painting in the folder of its style?')
+    return (f'Colours and edges tell the style of {100*share:.0f} % of {n} paintings '
+            f'(chance {100*chance:.0f} %): {then}.')
+
+# %% ../nbs/05_latents.ipynb #ca45f6d8
+def _first_look_lines(found:dict, # of `_first_look`
+                      base:str='tiny', # its name
+                      command:str='')->list[str]: # the same job with another base
+    "Sentences about a collection on a base."
+    kept = found['vae']['all']
+    styles = ', '.join(f"{s.replace('_', ' ')} {v['psnr']:.1f}"
+                       for s, v in found['vae'].items() if s != 'all')
+    lines = [_likeness_text(found['alike'])] if found['alike'] else []
+    lines += [f"The VAE of '{base}' keeps {100*kept['detail']:.0f} % of the paintings' detail "
+              f'(dB: {styles}).']
+    if kept['detail'] >= _DETAIL: return lines
+    return lines + [f"'{base}' cannot draw these paintings: expect blurred pictures, and LoRAs that "
+                    'learn little. Take a base that has seen paintings'
+                    + (f': {command}' if command else '.')]

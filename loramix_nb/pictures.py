@@ -56,7 +56,7 @@ def _opened(file): # like `Image.open`; what reads HEIC is loaded for the first 
         if brand not in (b'heic', b'heix', b'heim', b'heis', b'hevc', b'mif1', b'msf1'): raise
     try: from pillow_heif import register_heif_opener
     except ImportError:
-        raise _NeedsExtra("a HEIC photograph: `pip install 'loramix-nb[heic]'` to read it") from None
+        raise _NeedsExtra("a HEIC photograph: `pip install 'loramix-nb[heif]'` to read it") from None
     register_heif_opener()
     return Image.open(file)
 
@@ -209,6 +209,10 @@ def _is_json(line):
     try: json.loads(line)
     except json.JSONDecodeError: return False
     return True
+
+# %% ../nbs/02_pictures.ipynb #dbac476f
+def _number(n, one, many=None): # '1 file', '2 files'
+    return f"{n} {one if n == 1 else many or one + 's'}"
 
 # %% ../nbs/02_pictures.ipynb #2594613b
 def _plain(text): # words without HTML

@@ -6,18 +6,212 @@
 __all__ = ['run_summary', 'blend_probabilities', 'report_html']
 
 # %% ../nbs/27_report.ipynb #3cb50a3c
-import base64, html, io, json
+import base64, html, io, json, math
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 import numpy as np
 from PIL import Image
 from .core import atomic_path, figure, _html_page, read_json, read_jsonl, Run, _svg
+from .pictures import _number
+from .latents import _DETAIL
 from .training import _loss_rows
 from .analysis import (alpha_curves, AlphaCurve, _baseline, _curve_summary, _display_name,
                                  _mean_probs, _mix_weights, plot_curves, plot_ternary,
-                                 _pure_accuracy, _rows_on_line, _style_colour, _subject_kept,
-                                 switch_point)
+                                 _pure_accuracy, _rows_on_line, _share_with_interval, _style_colour,
+                                 _subject_kept, switch_point, _wilson)
+from .classifier import bootstrap
+
+# %% ../nbs/27_report.ipynb #d4aecf2a
+def _percent(x): # 99.6 % is not rounded to 100 %
+    if x is None: return '–'
+    return f'{100*x:.0f} %' if x < .995 or x == 1 else f'{100*x:.1f} %'
+
+# %% ../nbs/27_report.ipynb #88cb0279
+_ENOUGH = 9    # pictures that a share needs
+_GOOD = .7     # accuracy of a judge that is worth having
+_SLOPE = .1    # of a curve; a smaller one is not seen in pictures
+
+def _claim(about:str,       # base, judge, calibration, learned …, loss or curve …
+           claim:str,       # a sentence, true for this outcome
+           holds:bool|None, # None: the run cannot tell
+           figure:float=None, interval:list=None, # [low, high], of 95 %
+           next:str='')->dict: # what to do now
+    "One statement of a verdict."
+    return dict(about=about, claim=claim, holds=holds, figure=figure, interval=interval, next=next)
+
+# %% ../nbs/27_report.ipynb #8e2d637a
+def _interval_text(low, high): return f'95 % interval {_percent(low)} to {_percent(high)}'
+
+def _names(styles): # 'a, b and c'
+    *first, last = map(_display_name, styles)
+    return f"{', '.join(first)} and {last}" if first else last
+
+# %% ../nbs/27_report.ipynb #435f418b
+def _tested(judge:dict,     # a judge's `about`, with 'test_confusion': true class -> guess -> n
+            styles:list[str],
+            key:str='test_confusion')->dict: # share, n, low, high; chance; least: of one style
+    "A judge's test on the paintings of the styles alone."
+    rows = {s: judge[key].get(s, {}) for s in styles}
+    n = [sum(r.values()) for r in rows.values()]
+    hits = sum(r.get(s, 0) for s, r in rows.items())
+    low, high = _wilson(hits, sum(n))
+    return dict(share=hits/sum(n) if sum(n) else None, n=sum(n), hits=hits, low=low, high=high,
+                chance=max(n)/max(sum(n), 1), least=min(n))
+
+# %% ../nbs/27_report.ipynb #0f813d92
+def _judge_claim(judge, styles):
+    t = _tested(judge, styles)
+    if t['n'] < _ENOUGH or t['least'] < 3:
+        n = _number(t['n'], 'held-out painting')
+        return _claim('judge', f'The judge was tested on {n}: too few to say whether it tells the '
+                      'styles apart.', None, t['share'],
+                      [t['low'], t['high']], 'Give each style 60 paintings or more.')
+    said = (f"it is right on {t['hits']} of {t['n']} held-out paintings ({_percent(t['share'])}, "
+            f"{_interval_text(t['low'], t['high'])}; chance {_percent(t['chance'])})")
+    able = t['low'] > t['chance']
+    if not able and t['high'] > _GOOD:
+        return _claim('judge', 'Whether the judge tells the styles apart cannot be said from this: '
+                      f'{said}.', None, t['share'], [t['low'], t['high']],
+                      'Give each style more paintings, or take a pretrained judge.')
+    next = '' if t['share'] >= .8 else 'More paintings, or a pretrained judge, would make it surer.'
+    if not able:
+        next = ('Check that each painting is in the folder of its style; then add paintings, or '
+                'take a pretrained judge.')
+    claim = f"The judge {'tells' if able else 'does not tell'} the styles apart: {said}."
+    return _claim('judge', claim, able, t['share'], [t['low'], t['high']], next)
+
+# %% ../nbs/27_report.ipynb #0e82d8e5
+def _calibration_claim(judge, styles):
+    t, sure = _tested(judge, styles), judge['test_confidence']
+    gap, low, high = sure - t['share'], sure - t['high'], sure - t['low']
+    holds = abs(gap) <= .05 or low <= 0 <= high
+    claim = (f"The judge's probabilities {'can' if holds else 'cannot'} be read as shares: its "
+             f"confidence is {_percent(sure)} on average, and it is right in {_percent(t['share'])}.")
+    next = 'Read the shape of the curves and not their height; more paintings calibrate it better.'
+    next = '' if holds else next
+    return _claim('calibration', claim, holds, gap, [low, high], next)
+
+# %% ../nbs/27_report.ipynb #3e44e913
+def _lost(judge)->bool: # whether the judge knows significantly fewer paintings after a round trip
+    "[McNemar's test](https://doi.org/10.1007/BF02295996) of the judge's answers before and after."
+    lost, gained = judge.get('test_flips') or (0, 0)
+    n = lost + gained
+    return lost > gained and sum(math.comb(n, k) for k in range(lost, n + 1))/2**n < .025
+
+# %% ../nbs/27_report.ipynb #71ea2e59
+def _base_claim(base, judge): # base: {'paintings': …, 'own': …}, each of `_kept_by_vae`
+    p, own = base['paintings'], base.get('own')
+    said = f"its VAE keeps {_percent(p['detail'])} of their detail ({p['psnr']:.1f} dB"
+    if own:
+        said += f"; of its own pictures {_percent(min(own['detail'], 1))}, {own['psnr']:.1f} dB"
+    said += ')'
+    lost = bool(judge) and _lost(judge)
+    if lost: said += ', and the judge knows fewer of them after that'
+    able = p['detail'] >= _DETAIL and not lost
+    claim = f"The base {'can show' if able else 'cannot draw'} these paintings: {said}."
+    next = ('' if able else 'Run the same command in another folder, with a base that has seen '
+            'paintings: --base sd15.')
+    return _claim('base', claim, able, p['detail'], [p['low'], p['high']], next)
+
+# %% ../nbs/27_report.ipynb #6b3a2d7d
+def _difference(a:dict, b:dict)->tuple[float, float]: # of two shares; low and high end
+    "[Newcombe's](https://pubmed.ncbi.nlm.nih.gov/9595617/) interval of a difference (method 10)."
+    d = a['share'] - b['share']
+    return (d - math.hypot(a['share'] - a['low'], b['high'] - b['share']),
+            d + math.hypot(a['high'] - a['share'], b['share'] - b['low']))
+
+# %% ../nbs/27_report.ipynb #88b7cc97
+def _shares_of(rows, s, styles): # how often s is the answer: its LoRA, none, the others
+    share = lambda mixes: _share_with_interval(r['judge']['guess'] == s for r in rows
+                                               if _mix_weights(r) in mixes)
+    return share([{s: 1.}]), share([{}]), share([{o: 1.} for o in styles if o != s])
+
+# %% ../nbs/27_report.ipynb #2527bed7
+def _learned_claim(rows, s, styles):
+    (own, *others), name = _shares_of(rows, s, styles), _display_name(s)
+    if own['n'] < _ENOUGH:
+        n = _number(own['n'], 'picture is', 'pictures are')
+        return _claim(f'learned {s}', f'{n} too few to say whether the LoRA of {name} learned its '
+                      'style.', None, own['share'], [own['low'], own['high']],
+                      'Paint more prompts and seeds.')
+    names = 'without a LoRA', 'with the other LoRAs'
+    known = [(x, how) for x, how in zip(others, names) if x['n']]
+    behind = [how for x, how in known if _difference(own, x)[0] <= 0]
+    said = f"{_percent(own['share'])} of {own['n']} pictures are judged as {name}"
+    said += f" ({_interval_text(own['low'], own['high'])})"
+    said += ''.join(f"; {how} {_percent(x['share'])}" for x, how in known)
+    what = f"The LoRA of {name} {'did not learn' if behind else 'learned'} its style"
+    next = 'More steps or paintings, or a base that has seen paintings.'
+    return _claim(f'learned {s}', f'{what}: {said}.', not behind, own['share'],
+                  [own['low'], own['high']], next if behind or own['low'] <= .5 else '')
+
+# %% ../nbs/27_report.ipynb #a7f4759c
+def _loss_claim(losses): # style -> held-out loss of the base, and of the LoRA
+    falls = {s: 1 - lora/base for s, (base, lora) in losses.items()}
+    bad, low, high = [s for s in falls if falls[s] < .01], min(falls.values()), max(falls.values())
+    between = f'{100*low:.1f} to {100*high:.1f} %' if len(falls) > 1 else f'{100*low:.1f} %'
+    claim = (f'The loss on held-out paintings does not fall for {_names(bad)}.' if bad else
+             f'On held-out paintings every LoRA beats the base: the loss falls by {between}.')
+    next = 'More steps, or more paintings if the training loss falls alone.' if bad else ''
+    return _claim('loss', claim, not bad, low, None, next)
+
+# %% ../nbs/27_report.ipynb #d11c788d
+def _slopes(rows, a, b)->np.ndarray: # of P(b), one for each prompt and seed
+    units = defaultdict(list)
+    for α, r in _rows_on_line(rows, a, b):
+        units[r['prompt'], r['seed']].append((α, r['judge']['probs'][b]))
+    lines = [np.array(u) for u in units.values() if len({α for α, _ in u}) > 1]
+    return np.array([np.polyfit(*xy.T, 1)[0] for xy in lines])
+
+# %% ../nbs/27_report.ipynb #070e1365
+def _curve_claim(rows, a, b):
+    slopes, about = _slopes(rows, a, b), f'curve {a}->{b}'
+    first, second = _display_name(a), _display_name(b)
+    if len(slopes) < _ENOUGH:
+        n = _number(len(slopes), 'line is', 'lines are')
+        return _claim(about, f'From {first} to {second}, {n} too few for a curve.', None,
+                      next='Paint more prompts and seeds.')
+    slope, (low, high) = float(slopes.mean()), bootstrap(np.mean, slopes)
+    said = f'by {slope:+.2f} from alpha 0 to 1 (95 % interval {low:+.2f} to {high:+.2f})'
+    claim = f'From {first} to {second} the pictures change: P({second}) rises {said}.'
+    holds = low > 0 and slope >= _SLOPE
+    if not holds: claim = f'From {first} to {second} there is no curve: P({second}) changes {said}.'
+    next = 'Train until each LoRA is judged as its own style; then paint this line again.'
+    return _claim(about, claim, holds, slope, [low, high], '' if holds else next)
+
+# %% ../nbs/27_report.ipynb #46def471
+def _verdict(rows:list[dict],    # of a scored sweep
+             styles:list[str],
+             judge:dict=None,    # a judge's `about`
+             losses:dict=None,   # style -> (base's, LoRA's) loss on held-out paintings
+             base:dict=None,     # what the VAE keeps, see `_base_claim`
+            )->list[dict]: # {about, claim, holds, figure, interval, next}
+    "What the figures of a run allow to be said."
+    tested = bool(judge) and 'test_confusion' in judge
+    out = [_base_claim(base, judge)] if base else []
+    if tested: out.append(_judge_claim(judge, styles))
+    able = not tested or out[-1]['holds']
+    if tested and able and 'test_confidence' in judge: out.append(_calibration_claim(judge, styles))
+    if able: out += [_learned_claim(rows, s, styles) for s in styles]
+    if losses: out.append(_loss_claim(losses))
+    if able: return out + [_curve_claim(rows, a, b) for a, b in combinations(styles, 2)]
+    return out + [_claim('learned', 'Whether the LoRAs learned their styles, and whether mixes '
+                         'change the pictures, cannot be said without a judge that tells the '
+                         'styles apart.', None)]
+
+# %% ../nbs/27_report.ipynb #824a8a20
+def _holds(verdict, about): return any(c['holds'] for c in verdict if c['about'] == about)
+
+def _judged(verdict): # whether the judge's answers mean something, as far as is known
+    return all(c['holds'] for c in verdict if c['about'] == 'judge')
+
+_OUTCOMES = {True: 'holds', False: 'does not hold', None: 'cannot be said'}
+
+def _verdict_lines(verdict:list[dict])->list[str]: # sentences for a screen
+    "The sentences of a verdict, each with its outcome and what to do now."
+    return [f"[{_OUTCOMES[c['holds']]}] {c['claim']} {c['next']}".strip() for c in verdict]
 
 # %% ../nbs/27_report.ipynb #ac6db83f
 def _curve_name(c:AlphaCurve)->str:
@@ -31,19 +225,27 @@ def run_summary(rows:list[dict],        # of a scored sweep
                 judge:dict=None,        # a judge's `about`, with its test accuracy
                 seconds:float=None,     # that the run took
                 peak_rss_mb:float=None, # memory, 10⁶ bytes
+                losses:dict=None,       # style -> held-out loss of the base, and of the LoRA
+                base:dict=None,         # what its VAE keeps, see `_base_claim`
                )->dict: # JSON
     "The figures of a run, for `report.json`."
     curves, pure = alpha_curves(rows, styles), _pure_accuracy(rows, styles)
     kept = _subject_kept(rows, subjects) if subjects and 'subject' in rows[0] else None
     classes = list(rows[0]['judge']['probs'])
-    details = dict(pure=pure, baseline=_baseline(rows, classes), subject=kept,
-                   three=blend_probabilities(rows), judge=judge,
+    details = dict(pure=pure, baseline=_baseline(rows, classes), subject=kept, losses=losses,
+                   three=blend_probabilities(rows), judge=judge, base=base,
                    curves={_curve_name(c): _curve_details(c) for c in curves})
-    return dict(judge_accuracy=(judge or {}).get('test_accuracy'),
+    verdict = _verdict(rows, styles, judge, losses, base)
+    return dict(verdict=verdict, judge_accuracy=_judge_accuracy(judge or {}, styles),
                 pure_accuracy={s: x['share'] for s, x in pure.items()},
                 alpha_curves={_curve_name(c): c.mean for c in curves},
                 subject_kept=kept and kept['share'], seconds=seconds, peak_rss_mb=peak_rss_mb,
                 training_seeds=1, alphas=curves[0].alphas, pictures=len(rows), details=details)
+
+# %% ../nbs/27_report.ipynb #d57bea45
+def _judge_accuracy(judge, styles): # on the styles alone; of an older judge, on all its classes
+    if 'test_confusion' in judge: return _tested(judge, styles)['share']
+    return judge.get('test_accuracy')
 
 # %% ../nbs/27_report.ipynb #84eeae5f
 def _curve_details(c):
@@ -116,11 +318,6 @@ def _table(head, body):
     return (f'<div class="wide"><table><thead>{tr(head, "th")}</thead>'
             f'<tbody>{lines}</tbody></table></div>')
 
-# %% ../nbs/27_report.ipynb #d4aecf2a
-def _percent(x): # 99.6 % is not rounded to 100 %
-    if x is None: return '–'
-    return f'{100*x:.0f} %' if x < .995 or x == 1 else f'{100*x:.1f} %'
-
 # %% ../nbs/27_report.ipynb #382b630d
 def _share(s):
     if not s or s['share'] is None: return '–'
@@ -137,9 +334,17 @@ class _ReportData:
     prompts:list[str]  # rows of the grids
     seed:int           # noise seed of the pictures in the grids
     figures:dict       # report.json
+    painted:bool=False # the styles are eras of the painter, for which there are goals
+
+    @property
+    def verdict(self): return self.figures['verdict']
+    @property
+    def judged(self): return _judged(self.verdict)
 
     def cells(self, rows, note=lambda r: ''): # HTML figures of the rows with the report's seed
-        return [_cell(r, self.folder, self.styles, note(r)) for r in rows if r['seed'] == self.seed]
+        shown = [r for r in rows if r['seed'] == self.seed]
+        if self.judged: return [_cell(r, self.folder, self.styles, note(r)) for r in shown]
+        return [_cell({**r, 'judge': {}}, self.folder, self.styles) for r in shown]
 
 # %% ../nbs/27_report.ipynb #9869f048
 def _grid(x, a, b): # a row for each prompt, a column for each alpha
@@ -154,28 +359,35 @@ def _grid(x, a, b): # a row for each prompt, a column for each alpha
 # %% ../nbs/27_report.ipynb #a0524adf
 def _pair_section(x, c): # heading, figures, curve and grid of one pair
     name = lambda s: f'<em style="color:{_style_colour(s, x.styles)}">{_display_name(s)}</em>'
+    plot = f'<div class="plot">{_svg(plot_curves([c], 2.2))}</div>' if x.judged else ''
     return (f'<section><h2>{name(c.a)} → {name(c.b)}</h2><div class="two"><p>{_pair_text(x, c)}</p>'
-            f'<div class="plot">{_svg(plot_curves([c], 2.2))}</div></div>'
-            f'{_grid(x, c.a, c.b)}</section>')
+            f'{plot}</div>{_grid(x, c.a, c.b)}</section>')
 
 # %% ../nbs/27_report.ipynb #3a5651d6
 def _pair_text(x, c):
+    if not x.judged: return f'{c.n[0]} pictures at each alpha.'
     v, b = x.figures['details']['curves'][_curve_name(c)], _display_name(c.b)
-    s = switch_point(x.rows, c.a, c.b, draws=200)
-    value, low, high = s['crossover']
-    interval = '' if np.isnan([low, high]).any() else f' (95 % interval {low:.2f} to {high:.2f})'
+    said = f'P({b}) goes from <b>{v["start"]:.2f}</b> to <b>{v["end"]:.2f}</b>'
+    n = f'{c.n[0]} pictures at each alpha. The band is one standard deviation between noise seeds.'
+    if not _holds(x.verdict, f'curve {_curve_name(c)}'):
+        return f'{said}, which is no curve: see the verdict. {n}'
     rise = 'never falls' if v['rises'] else f"falls by up to {-v['worst_step']:.2f} on the way"
-    cross = 'no crossover'
-    if v['crossover'] is not None: cross = f"crossover at alpha {v['crossover']:.2f}{interval}"
-    return (f'P({b}) goes from <b>{v["start"]:.2f}</b> to <b>{v["end"]:.2f}</b> and {rise}: '
-            f'{cross}, width of the step from .1 to .9 {s["width"][0]:.2f}. '
-            f'{c.n[0]} pictures at each alpha. '
-            'The band is one standard deviation between noise seeds.')
+    return f'{said} and {rise}. {_switch_text(x, c, v)} {n}'
+
+# %% ../nbs/27_report.ipynb #f79d45d4
+def _switch_text(x, c, v): # where and how fast a curve changes sides, in so far as it does
+    a, b = _display_name(c.a), _display_name(c.b)
+    s = switch_point(x.rows, c.a, c.b, draws=200)
+    (_, low, high), width = s['crossover'], s['width'][0]
+    if v['crossover'] is None: return f'{b if c.mean[0] > c.first[0] else a} leads at every alpha.'
+    interval = '' if np.isnan([low, high]).any() else f' (95 % interval {low:.2f} to {high:.2f})'
+    step = f', width of the step from .1 to .9 {width:.2f}' if 0 < width <= 1 else ''
+    return f"Crossover at alpha {v['crossover']:.2f}{interval}{step}."
 
 # %% ../nbs/27_report.ipynb #43ffda50
 def _map(x): # the ternary plot, if there are enough mixes inside the triangle
     inside = {tuple(_mix_weights(r).items()) for r in x.rows if len(_mix_weights(r)) == 3}
-    if len(x.styles) != 3 or len(inside) < 3: return ''
+    if len(x.styles) != 3 or len(inside) < 3 or not x.judged: return ''
     return f'<div class="plot full">{_svg(plot_ternary(x.rows, x.styles))}</div>'
 
 # %% ../nbs/27_report.ipynb #96591ae7
@@ -187,18 +399,19 @@ def _three_section(x): # mixes of three and more
         weights = ' + '.join(f'{w:.2g} {_display_name(k)}' for k, w in m['weights'].items())
         probs = ', '.join(f'{_display_name(k)} {p:.2f}' for k, p in m['probs'].items() if p >= .005)
         cells = x.cells([r for r in x.rows if _mix_weights(r) == m['weights']])[:10]
-        out += (f'<h3>{weights}</h3>{_strip(cells, least=10)}'
-                f'<p><small>mean probabilities: {probs}</small></p>')
+        out += f'<h3>{weights}</h3>{_strip(cells, least=10)}'
+        if x.judged: out += f'<p><small>mean probabilities: {probs}</small></p>'
     return f'<section>{out}</section>'
 
 # %% ../nbs/27_report.ipynb #abcfc6a3
 def _ends_section(x): # pure styles, and pictures without a LoRA
     out, d = '<h2>Pure styles, and no style</h2>', x.figures['details']
     named = [f'{_display_name(c)} {_percent(s["share"])}' for c, s in d['baseline'].items() if s['share']]
-    strips = [({}, f'No LoRA: classified as {", ".join(named)}')]
-    for s in x.styles:
-        strips.append(({s: 1.}, f'{_display_name(s)}: classified as such in {_share(d["pure"][s])}'))
-    for weights, head in strips:
+    strips = [({}, 'No LoRA', f': classified as {", ".join(named)}')]
+    strips += [({s: 1.}, _display_name(s), f': classified as such in {_share(d["pure"][s])}')
+               for s in x.styles]
+    for weights, head, said in strips:
+        head += said if x.judged else ''
         cells = x.cells([r for r in x.rows if _mix_weights(r) == weights])[:10]
         if cells: out += f'<h3>{head}</h3>{_strip(cells, least=10)}'
     return f'<section>{out}</section>'
@@ -219,7 +432,11 @@ gap:.8rem;margin:1.5rem 0}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;font-size:.88rem;
 color:var(--soft);max-width:none}
 .legend i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin-right:.4em}
-.wide{overflow-x:auto}
+.wide{overflow-x:auto}.verdict ul{list-style:none;padding:0;max-width:none}
+.verdict li{display:flex;flex-wrap:wrap;gap:.1rem .8rem;margin:.6rem 0}.verdict span{flex:1 1 20rem}
+.verdict b{flex:0 0 8rem;align-self:start;padding:.1rem .5rem;border-radius:1rem;font-size:.8rem;
+text-align:center;background:#e5e7eb;color:#374151}
+.verdict .yes b{background:#d1fae5;color:#065f46}.verdict .no b{background:#fee2e2;color:#991b1b}
 @media(max-width:40rem){.grid{overflow-x:auto}.grid .strip{min-width:34rem}}
 '''
 
@@ -240,30 +457,37 @@ def _plot_trainings(histories:dict, # style -> rows of {'step', 'loss', 'valid_l
 
 # %% ../nbs/27_report.ipynb #764a79e3
 def _cards(f): # the main figures
-    rises = [v['rises'] for v in f['details']['curves'].values()]
-    pure = [x for x in f['pure_accuracy'].values() if x is not None]
+    verdict, curves = f['verdict'], f['details']['curves']
+    rises = [_holds(verdict, f'curve {k}') and v['rises'] for k, v in curves.items()]
+    learned = [f['pure_accuracy'][s] for s in f['pure_accuracy'] if _holds(verdict, f'learned {s}')]
+    pure = learned if len(learned) == len(f['pure_accuracy']) else []
     minutes = f['seconds'] and f"{f['seconds']/60:.1f} min"
     memory = f['peak_rss_mb'] and f"{f['peak_rss_mb']/1000:.1f} GB at most"
     cards = [(_percent(min(pure, default=None)), 'pure styles recognised', 'lowest of all styles'),
-             (f'{sum(rises)} of {len(rises)}', 'curves that never fall', 'by more than 0.02'),
+             (f'{sum(rises)} of {len(rises)}' if any(rises) else '–', 'curves that rise',
+              'and never fall by more than 0.02'),
              (_percent(f['subject_kept']), 'subjects recognised', 'in mixed pictures'),
-             (_percent(f['judge_accuracy']), 'accuracy of the judge', 'on held-out pictures'),
+             (_percent(f['judge_accuracy']), 'accuracy of the judge',
+              'on held-out paintings of the styles'),
              (minutes or '–', 'duration of the run', memory or '')]
     card = lambda v, t, n: f'<div class="card"><small>{t}</small><b>{v}</b><small>{n}</small></div>'
     return f'<div class="cards">{"".join(card(*c) for c in cards if c[0] != "–")}</div>'
 
 # %% ../nbs/27_report.ipynb #9c9cf86d
-def _table_section(f): # all figures, with the values that a good run reaches
+def _table_section(f, painted=False): # all figures; of the painter's eras with their goals
     d = f['details']
+    pure = d['pure'] if _judged(f['verdict']) else {}
     body = [(f'{_display_name(s)} alone, classified as such', _share(x), 'at least 90 %')
-            for s, x in d['pure'].items()]
+            for s, x in pure.items()]
     body += [(f'no LoRA, classified as {_display_name(s)}', _share(d['baseline'][s]), 'at most 20 %')
-             for s in d['pure']]
-    body += [_curve_line(k, v) for k, v in d['curves'].items()]
+             for s in pure]
+    body += [_curve_line(k, v) for k, v in d['curves'].items()
+             if _holds(f['verdict'], f'curve {k}')]
     body += [('subject recognised in mixed pictures', _share(d['subject']), 'at least 90 %'),
              ('accuracy of the judge', f"<b>{_percent(f['judge_accuracy'])}</b>", 'at least 97 %')]
     known = [r for r in body if not r[1].startswith(('–', '<b>–'))]
-    table = _table(('', 'measured <small>(95 % interval)</small>', 'goal'), known)
+    head = ('', 'measured <small>(95 % interval)</small>', 'goal')
+    table = _table(head, known) if painted else _table(head[:2], [r[:2] for r in known])
     return f'<section><h2>All figures</h2>{table}</section>'
 
 # %% ../nbs/27_report.ipynb #7cd035e2
@@ -273,6 +497,29 @@ def _curve_line(name, v):
     return (f'P(second), {_display_name(name).replace("->", " → ")}',
             f"<b>{v['start']:.2f} → {v['end']:.2f}</b> {step}",
             'at most 0.15 → at least 0.85, rising')
+
+# %% ../nbs/27_report.ipynb #91adf483
+def _confusion_section(f): # the judge's test, class by class
+    found = (f['details']['judge'] or {}).get('test_confusion')
+    if not found: return ''
+    names = list(found)
+    columns = list(dict.fromkeys([*names, *(c for row in found.values() for c in row)]))
+    number = lambda s, c: f'<b>{found[s].get(c, 0)}</b>' if c == s else found[s].get(c, 0)
+    body = [(_display_name(s), *(number(s, c) for c in columns)) for s in names]
+    table = _table(('is, and is judged as →', *map(_display_name, columns)), body)
+    return ('<section><h2>What the judge confuses</h2><p>Its test on held-out pictures.</p>'
+            f'{table}</section>')
+
+# %% ../nbs/27_report.ipynb #bd5e0274
+def _verdict_section(verdict): # HTML
+    if not verdict: return ''
+    esc = lambda text: html.escape(text, quote=False).replace(' %', '&nbsp;%')
+    mark = {True: 'yes', False: 'no', None: 'open'}
+    items = (f'<li class="{mark[c["holds"]]}"><b>{_OUTCOMES[c["holds"]]}</b><span>'
+             f'{esc(c["claim"])} <i>{esc(c["next"])}</i></span></li>' for c in verdict)
+    held = sum(bool(c['holds']) for c in verdict)
+    return (f'<section class="verdict"><h2>What this run shows</h2><p>{held} of {len(verdict)} '
+            f'statements hold.</p><ul>{"".join(items)}</ul></section>')
 
 # %% ../nbs/27_report.ipynb #1a238816
 def _provenance(info, f, steps):
@@ -298,6 +545,15 @@ def _training_section(histories):
     plot = _svg(_plot_trainings(histories))
     return f'<section><h2>Training</h2><div class="plot full">{plot}</div></section>'
 
+# %% ../nbs/27_report.ipynb #ad1a17b0
+def _first_look_section(folder): # what the base's VAE makes of a few of the paintings
+    file = folder/'first_look.png'
+    if not file.exists(): return ''
+    alt = 'paintings, and below each what the VAE makes of it'
+    return (f'<section><h2>What the base keeps</h2><p>Above, paintings of the collection; below, '
+            f'what the base’s VAE makes of them.</p><img alt="{alt}" '
+            f'src="{_picture_uri(file, 480)}"></section>')
+
 # %% ../nbs/27_report.ipynb #5fc2f480
 def _hero(x):
     "Pictures of one prompt and seed, from the first style to the last through the others."
@@ -310,6 +566,7 @@ def _hero(x):
 
 # %% ../nbs/27_report.ipynb #4069f64c
 def _glance(x, curves):
+    if not x.judged: return ''
     square = lambda c: f'<i style="background:{_style_colour(c, x.styles)}"></i>'
     legend = (f'<span>{square(c)}{_display_name(c)}</span>' for c in x.rows[0]['judge']['probs'])
     return (f'<section><h2>Overview</h2><div class="plot full">{_svg(plot_curves(curves))}</div>'
@@ -328,6 +585,7 @@ def report_html(run:Run,        # a `Run`, or any object with `.folder` and `.in
             raise FileNotFoundError(f"no {p} in '{folder}': a report needs a scored sweep and "
                                     "write_json(run/'report.json', run_summary(rows, styles))")
     x = _read_run(folder, prompts, seed)
+    x.painted = (run.info.get('config') or {}).get('folder') == '' # of a demo of the painter's eras
     text = _html_page(' · '.join(map(_display_name, x.styles)), _body(x, folder, run.info), _STYLE)
     with atomic_path(folder/'report.html') as p: p.write_text(text, 'utf-8')
     return folder/'report.html'
@@ -337,7 +595,10 @@ def _read_run(folder, prompts, seed):
     f, rows = read_json(folder/'report.json'), read_jsonl(folder/'sweep'/'sweep.jsonl')
     asked = list(dict.fromkeys(r['prompt'] for r in rows))[:prompts]
     seed = rows[0]['seed'] if seed is None else seed
-    return _ReportData(rows, folder/'sweep', list(f['pure_accuracy']), asked, seed, f)
+    styles = list(f['pure_accuracy'])
+    # of an earlier version
+    f.setdefault('verdict', _verdict(rows, styles, f['details'].get('judge')))
+    return _ReportData(rows, folder/'sweep', styles, asked, seed, f)
 
 # %% ../nbs/27_report.ipynb #03740ba7
 def _body(x, folder, info): # all sections
@@ -346,7 +607,9 @@ def _body(x, folder, info): # all sections
     steps = sorted((folder/'steps').glob('*.json'), key=lambda p: p.stat().st_mtime)
     seconds = {p.stem: read_json(p)['seconds'] for p in steps}
     curves = alpha_curves(x.rows, x.styles)
-    return ''.join([_head(x), _hero(x), _cards(x.figures), _glance(x, curves),
+    return ''.join([_head(x), _verdict_section(x.verdict), _hero(x), _cards(x.figures),
+                    _first_look_section(folder), _glance(x, curves),
                     *(_pair_section(x, c) for c in curves), _three_section(x), _ends_section(x),
-                    _training_section(histories), _table_section(x.figures),
+                    _training_section(histories), _confusion_section(x.figures),
+                    _table_section(x.figures, x.painted),
                     _provenance(info, x.figures, seconds)])

@@ -133,6 +133,7 @@ def _save_rows(rows, # an iterable of dicts with 'image' and 'style', and perhap
              )->Path: # the folder
     "Rows of an image data set as files `style/artist_title-number`; those already there are not written again."
     folder, about = Path(folder), []
+    licence = {'licence': _RESEARCH_ONLY} if 'wikiart' in dataset.lower() else {}
     for i, row in enumerate(progress(rows, 'saving', n)):
         if i == n: break
         style, artist, title = (_word(rows, row, k) for k in ('style', 'artist', 'title'))
@@ -142,7 +143,7 @@ def _save_rows(rows, # an iterable of dicts with 'image' and 'style', and perhap
         name = f"{style.replace('-', '_') or 'unknown'}/{artist or 'unknown'}_{title or 'untitled'}-{i:06d}{suffix}"
         if not (folder/name).exists(): _save_picture(row['image'], folder/name)
         text = row.get('text') or row.get('caption')
-        about.append({'file_name': name, **({'text': text} if text else {}),
+        about.append({'file_name': name, **({'text': text} if text else {}), **licence,
                       'provenance': {'method': 'data set', 'dataset': dataset, 'row': i}})
     write_jsonl(folder/'metadata.jsonl', about)
     return folder

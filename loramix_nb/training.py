@@ -619,11 +619,13 @@ def _metadata(training, shards, run)->dict: # str -> str, for the LoRA's file
     c, index = training.cfg, shards.index
     rows = training.sources[0].batch(0, 1, c.seed)['rows'] # any of them
     counts = {s: n for s, n in index['counts']['train'].items() if c.style in ('', s) or s == c.prior}
+    credits = {s: shards.credits[s] for s in counts if s in shards.credits}
     made = {'base': index['base']['fingerprint'], 'base_name': index['base']['name'],
             'config': json.dumps(asdict(c)), 'trigger': c.trigger or c.token,
             'caption': rows[0]['caption'],
             'collection': f"{index['collection']}: {len(training.sources[0])} paintings",
             'counts': json.dumps(counts, sort_keys=True),
+            'credits': json.dumps(credits, sort_keys=True) if credits else '',
             'step': str(training.best[1]), 'commit': run.info.get('git_commit') or ''}
     return {f'loramix_{k}': v for k, v in made.items() if v}
 
