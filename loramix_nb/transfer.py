@@ -27,7 +27,7 @@ from .data import _check_picture, _picture_files, _read_captions
 from .latents import decode, _device_of, encode, to_latents
 from .shards import native_size
 from .mixer import current_mixer, mix_into, unmix
-from .sampling import _paint_batch, Sweep
+from .sampling import _dtype_name, _paint_batch, Sweep
 
 # %% ../nbs/21_transfer.ipynb #52dc711e
 def _read_photo(source,            # path, 'https://…', Pillow picture, or uint8 [H,W] or [H,W,3|4]
@@ -423,14 +423,14 @@ def _title_of(source):
     return _titles(Path(source).parent, [Path(source)])[0]
 
 # %% ../nbs/21_transfer.ipynb #dcee5177
-def _fingerprints(pipe, control): # identify the networks of a run
+def _fingerprints(pipe, control): # identify the networks of a run, and what they compute in
     h = hashlib.sha256()
     layers = current_mixer(pipe).layers if current_mixer(pipe) else []
     factors = [t for m in layers for t in (m.up, m.down)]
     for t in [*factors, *(control.parameters() if control is not None else [])]:
         h.update(t.detach().float().cpu().numpy().tobytes())
-    return {'base': fingerprint(pipe), 'networks': h.hexdigest()[:16],
-            'scheduler': type(pipe.scheduler).__name__}
+    return {'base': fingerprint(pipe), 'dtype': _dtype_name(pipe),
+            'networks': h.hexdigest()[:16], 'scheduler': type(pipe.scheduler).__name__}
 
 # %% ../nbs/21_transfer.ipynb #f29ee56c
 def _save_with_row(file, picture, row): # the row is stored in the PNG
@@ -443,6 +443,12 @@ def _row_in(file): # the row in a finished picture; None if there is none
         with Image.open(file) as im: return json.loads(im.text['loramix'])
     except (OSError, KeyError, AttributeError): return None
 
+# %% ../nbs/21_transfer.ipynb #5aed4f23
+def _finished(rows, out): # those that are done, and those whose pictures do not name their dtype
+    found = [(r, _row_in(out/r['file']) or {}) for r in rows]
+    older = [r for r, was in found if {'dtype': r['dtype'], **was} == r != was]
+    return [r for r, was in found if was == r], older
+
 # %% ../nbs/21_transfer.ipynb #a7db05ad
 def _paint_rows(pipe,
                 rows:list,     # of `_json_row`
@@ -453,7 +459,10 @@ def _paint_rows(pipe,
                 callback=None, # as for `restyle`
                ):
     "Paint the missing pictures in passes of equal settings; each pass is saved before the next."
-    done = [r for r in rows if _row_in(Path(out)/r['file']) == r]
+    done, older = _finished(rows, Path(out))
+    if older:
+        warnings.warn(f"{len(older)} pictures in '{out}' were painted by an earlier version, which did "
+                      "not write down its dtype: they are painted again", stacklevel=4)
     on_saved(done)
     mine = _my_share(_group_rows([r for r in rows if r not in done], batch))
     with progress(None, 'restyling', sum(map(len, mine))) as bar:
@@ -770,7 +779,7 @@ def _canvas(pipe, file): # a photo at its working size, uint8 [H,W,3]
 # %% ../nbs/21_transfer.ipynb #6ef9fa44
 def _metadata_row(row, style, caption, title): # a line of the collection's metadata.jsonl
     keep = ('prompt', 'negative', 'seed', 'weights', 'thresholds', *asdict(RestyleSettings()),
-            'base', 'networks', 'scheduler')
+            'base', 'dtype', 'networks', 'scheduler')
     text = _filled(caption.replace('{style}', style.replace('_', ' ')), title)
     source = {'method': 'controlnet canny', 'source': row['photo'], 'source_sha256': row['sha256']}
     return {'file_name': row['file'], 'text': text,
