@@ -28,6 +28,7 @@ from .pictures import crop_square
 from .data import Paintings
 from .latents import decode, encode, to_latents
 from .formats import _open_tensors
+from .trainable import native_precision
 
 # %% ../nbs/22_classifier.ipynb #aff41a06
 def painted_examples(classes:list[str], # era names, and 'plain' and 'other' if wanted
@@ -543,7 +544,7 @@ def _mixed_precision(precision): # 'fp32', 'fp16', 'bf16', or 'auto': mixed wher
         raise ValueError(f"precision={precision!r} needs a CUDA device, and this is "
                          f"{device().type}: take 'auto'")
     if precision == 'fp32' or not cuda: return []
-    best = 'bf16' if torch.cuda.is_bf16_supported() else 'fp16'
+    best = 'bf16' if native_precision(device()) == torch.bfloat16 else 'fp16' # not by emulation
     return [MixedPrecision(amp_mode=best if precision == 'auto' else precision)]
 
 # %% ../nbs/22_classifier.ipynb #d5cfef0d

@@ -6,41 +6,18 @@
 __all__ = ['SamplingConfig', 'Plan', 'plan']
 
 # %% ../nbs/32_plan.ipynb #ae1f65a6
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from unittest import mock
 import torch
 from .core import _check_number
 from .rehearsal import _architecture, _CONTEXT, _gpu, empty_base, rehearse
 from .shards import native_size
 from .lora import Factors, Lora
-from .trainable import (_check_config, _injected, _OPTIMIZERS, _PRECISIONS,
+from .trainable import (_check_config, _injected, _PRECISIONS,
                                   target_modules, TrainConfig)
 from .training import Training
 from .mixer import mix_into, unmix
 from .sampling import generate
-
-# %% ../nbs/32_plan.ipynb #e3865c05
-class _Adam8bit(torch.optim.Optimizer):
-    "The state that bitsandbytes' AdamW8bit allocates, without its arithmetic."
-    def __init__(self, params, lr): super().__init__(params, {'lr': lr})
-
-    @torch.no_grad()
-    def step(self):
-        for p in (p for g in self.param_groups for p in g['params'] if p.grad is not None):
-            if not self.state[p]: self.state[p] = {f'state{i}': self.moment(p) for i in (1, 2)}
-
-    def moment(self, p):
-        if p.numel() < 4096: return torch.zeros_like(p, dtype=torch.float32)
-        blocks = -(-p.numel()//256)
-        return [torch.zeros_like(p, dtype=torch.uint8), torch.zeros(blocks, device=p.device)]
-
-# %% ../nbs/32_plan.ipynb #b446997c
-@contextmanager
-def _without_bitsandbytes(): # AdamW8bit is `_Adam8bit`
-    def adam8bit(groups, cfg, device): return _Adam8bit(groups, cfg.lr)
-    with mock.patch.dict(_OPTIMIZERS, adamw8bit=adam8bit): yield
 
 # %% ../nbs/32_plan.ipynb #28fff992
 def _blank_data(pipe, n, size): # what `Shards.load` gives, for n paintings
@@ -79,7 +56,7 @@ def _rehearse_training(cfg, base, bf16, size=None): # `_Counts` of one of a step
     one = replace(cfg, accumulate=1)
     dtype = torch.float32 if _PRECISIONS[cfg.precision] == torch.float32 else torch.float16
     gpu = 'a100' if bf16 else 't4'
-    with rehearse(gpu, limited=False) as there, _without_bitsandbytes():
+    with rehearse(gpu, limited=False) as there:
         pipe = empty_base(base, there, dtype)
         _train_one_step(pipe, one, size, there.counts, there.mark, cfg.accumulate > 1)
         return there.counts

@@ -6,7 +6,7 @@
 __all__ = ['GPUS', 'Gpu', 'rehearse', 'empty_base']
 
 # %% ../nbs/31_rehearsal.ipynb #16008640
-import sys, warnings, weakref
+import json, sys, warnings, weakref
 from collections import Counter
 from concurrent.futures import Future
 from contextlib import contextmanager, ExitStack
@@ -26,7 +26,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.flop_counter import flop_registry
 from .core import asset, BASES, read_json
 from .architectures import _TEXT, _UNETS
-from .trainable import _autocast
+from .trainable import _autocast, _OPTIMIZERS, _PACKAGES
 
 # %% ../nbs/31_rehearsal.ipynb #5444fc96
 @dataclass(frozen=True)
@@ -190,6 +190,7 @@ def _tracked(): # yields `_Counts`, and `mark(category, tensors)`
 
 # %% ../nbs/31_rehearsal.ipynb #56614522
 _SMALL = 2**12 # numbers of a tensor whose values are computed
+_OWN = '__torch_function__', '_moved' # methods that a program's calls go through
 _GPU, _META = torch.device('cuda', 0), torch.device('meta')
 
 class _FakeGpu(_MemoryTracker):
@@ -211,6 +212,7 @@ class _FakeGpu(_MemoryTracker):
     def compute(self, func, args, kwargs, known): # a fake result
         if _sends(func, args): out = _sent(*args, **kwargs)
         elif _draws_into(func): out = args[0]
+        elif func in _OF_SHAPE: out = _OF_SHAPE[func](*args)
         else: out = func(*args, **kwargs)
         self.record(func, args, kwargs, out)
         if known and all(x.numel() <= _SMALL for x in tree_leaves(out) if isinstance(x, Tensor)):
@@ -231,8 +233,9 @@ class _FakeGpu(_MemoryTracker):
     def note_unknown(self): # the line of the program that asked
         frame = sys._getframe()
         here = frame.f_code.co_filename
-        while frame and (frame.f_code.co_filename == here or '/torch/' in frame.f_code.co_filename):
-            frame = frame.f_back
+        def between(code): # the program and this
+            return code.co_filename == here or '/torch/' in code.co_filename or code.co_name in _OWN
+        while frame and between(frame.f_code): frame = frame.f_back
         if not frame: return
         code = frame.f_code
         self.counts.unknown[f'{Path(code.co_filename).name}:{frame.f_lineno} {code.co_name}'] += 1
@@ -263,6 +266,19 @@ def _sent(x, dtype=None, **kw): return torch.empty_like(x, dtype=dtype, device=_
 
 def _draws_into(func): # such as `normal_`
     return torch.Tag.nondeterministic_seeded in func.tags and func._schema.name.endswith('_')
+
+# %% ../nbs/31_rehearsal.ipynb #62a7a801
+def _batch_norm(x, weight, bias, mean, var, training, *_): # its output, and the batch's statistics
+    for known in (mean, var) if training else ():
+        if hasattr(known, 'value'): del known.value
+    made = [torch.empty(x.shape[1]*training, device=_GPU) for _ in range(2)]
+    return torch.empty_like(x), *made
+
+def _grid_sample(x, grid, *_):
+    return torch.empty(*x.shape[:2], *grid.shape[1:3], dtype=x.dtype, device=_GPU)
+
+# what FakeTensorMode breaks into parts that would call a GPU
+_OF_SHAPE = {_aten.native_batch_norm.default: _batch_norm, _aten.grid_sampler_2d.default: _grid_sample}
 
 # %% ../nbs/31_rehearsal.ipynb #aaae08c8
 def _as_copy(func, args, kwargs): # `to`, which inference mode leaves whole, as `_to_copy`
@@ -336,16 +352,16 @@ _NAMES = {torch.float16: 'Half', torch.bfloat16: 'BFloat16', torch.float32: 'flo
           torch.float64: 'double'}
 
 def _check_alike(func, args):
-    if func._overloadpacket not in _ONE_DTYPE: return
+    kernel = func._overloadpacket
+    if kernel not in _ONE_DTYPE and kernel is not _aten.native_batch_norm: return
     x, *rest = [a for a in args if isinstance(a, Tensor) and a.is_floating_point()]
-    kernel = func._overloadpacket.__name__
     for a in rest:
         if a.device != x.device:
             raise RuntimeError("Expected all tensors to be on the same device, but found at least "
-                               f"two devices, {x.device} and {a.device}, in {kernel}")
-        if a.dtype != x.dtype:
+                               f"two devices, {x.device} and {a.device}, in {kernel.__name__}")
+        if a.dtype != x.dtype and kernel in _ONE_DTYPE:
             raise RuntimeError(f"Input type ({_NAMES[x.dtype]}) and weight or bias type "
-                               f"({_NAMES[a.dtype]}) should be the same, in {kernel}")
+                               f"({_NAMES[a.dtype]}) should be the same, in {kernel.__name__}")
 
 # %% ../nbs/31_rehearsal.ipynb #51922bde
 def _cast_like_cuda(func, args, kwargs): # the arguments as autocast casts them
@@ -369,11 +385,15 @@ def _bias(mask, q, k): # as the kernel wants it: for every head, in the queries'
     return mask.to(q.dtype).expand(*q.shape[:-1], k.shape[-2])
 
 # %% ../nbs/31_rehearsal.ipynb #cb707167
+_GETTER = type(Tensor.shape.__get__)
+
 class _CudaFunctions(TorchFunctionMode):
     "Calls of PyTorch's Python functions, as a GPU would take them."
     def __init__(self, card): super().__init__(); self.card = card
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
+        if type(func) is _GETTER: return func(*args) # of an attribute, such as `shape`
+        if func is torch.device and isinstance(args[0], int): return _GPU
         kwargs = dict(kwargs or {})
         if func in (Tensor.cuda, Tensor.cpu):
             func, args, kwargs = Tensor.to, (args[0], 'cuda' if func is Tensor.cuda else 'cpu'), {}
@@ -439,6 +459,12 @@ def _save_zeros(write): # `torch.save` of tensors that have no numbers
     def save(obj, f, **kw): write(tree_map(zeros, obj), f, **kw)
     return save
 
+# %% ../nbs/31_rehearsal.ipynb #0d0df16f
+_as_subclass = torch._C.TensorBase.as_subclass
+
+def _stay_fake(x, kind): # `torch.as_subclass`, with which fastai names the kinds of its tensors
+    return x if isinstance(x, FakeTensor) else _as_subclass(x, kind)
+
 # %% ../nbs/31_rehearsal.ipynb #b144e945
 def _cuda_functions(card, counts): # name in torch.cuda -> what it is replaced by
     held = lambda: sum(counts.held.values())
@@ -446,7 +472,7 @@ def _cuda_functions(card, counts): # name in torch.cuda -> what it is replaced b
     facts = SimpleNamespace(name=card.name, total_memory=card.memory, major=major, minor=minor)
     constant = dict(is_available=True, device_count=1, current_device=0, synchronize=None,
                     empty_cache=None, set_rng_state=None, manual_seed_all=None,
-                    get_device_capability=card.capability, is_bf16_supported=card.bf16,
+                    get_device_capability=card.capability, is_bf16_supported=True, # also by emulation
                     get_device_name=card.name, get_device_properties=facts)
     state = dict(memory_allocated=held, max_memory_allocated=lambda: counts.peak,
                  reset_peak_memory_stats=counts.reset,
@@ -454,6 +480,21 @@ def _cuda_functions(card, counts): # name in torch.cuda -> what it is replaced b
                  get_rng_state=lambda: torch.zeros(16, dtype=torch.uint8))
     state |= {k: lambda v=v: v for k, v in constant.items()}
     return {k: lambda *_, f=f, **__: f() for k, f in state.items()} # whatever device is named
+
+# %% ../nbs/31_rehearsal.ipynb #e2fee46e
+class _Adam8bit(torch.optim.Optimizer):
+    "The state that bitsandbytes' AdamW8bit allocates, without its arithmetic."
+    def __init__(self, params, cfg, device): super().__init__(params, {'lr': cfg.lr})
+
+    @torch.no_grad()
+    def step(self):
+        for p in (p for g in self.param_groups for p in g['params'] if p.grad is not None):
+            if not self.state[p]: self.state[p] = {f'state{i}': self.moment(p) for i in (1, 2)}
+
+    def moment(self, p):
+        if p.numel() < 4096: return torch.zeros_like(p, dtype=torch.float32)
+        blocks = -(-p.numel()//256)
+        return [torch.zeros_like(p, dtype=torch.uint8), torch.zeros(blocks, device=p.device)]
 
 # %% ../nbs/31_rehearsal.ipynb #45a8cbd3
 class _Rehearsal:
@@ -477,7 +518,12 @@ class _Rehearsal:
         yield mock.patch('torch.utils.swap_tensors', _swap)
         yield mock.patch('torch.save', _save_zeros(torch.save))
         yield mock.patch('loramix_nb.core._digest', lambda w: str(tuple(w.shape))) # of no numbers
+        yield mock.patch('loramix_nb.core._weight_files', lambda pipe: []) # nor a fingerprint of them
         yield mock.patch('concurrent.futures.ThreadPoolExecutor.submit', _submit_now)
+        if not hasattr(torch, 'as_subclass'): torch.as_subclass = _as_subclass # as fastai does
+        yield mock.patch('torch.as_subclass', _stay_fake)
+        yield mock.patch.dict(_OPTIMIZERS, adamw8bit=_Adam8bit)
+        yield mock.patch.dict(_PACKAGES, adamw8bit='torch') # in place of bitsandbytes
         backward = _with_mode(mode, _engine_run_backward)
         yield mock.patch('torch.autograd._engine_run_backward', backward)
 
@@ -572,3 +618,65 @@ def empty_base(name:str='sd15', # tiny, sd14, sd15, sd21, sdxl, or a saved pipel
     if len(configs['text']) == 2: return StableDiffusionXLPipeline(**parts, tokenizer_2=tokenizer)
     return StableDiffusionPipeline(**parts, safety_checker=None, feature_extractor=None,
                                    requires_safety_checker=False)
+
+# %% ../nbs/31_rehearsal.ipynb #4eb85488
+_FILE_TYPES = {torch.float16: 'F16', torch.float32: 'F32', torch.int64: 'I64'}
+
+def _write_empty(file, tensors): # name -> tensor, of which only shape and dtype matter
+    "A `.safetensors` file that reads as zeros."
+    header, at = {'__metadata__': {'format': 'pt'}}, 0
+    for k, x in tensors.items():
+        end = at + x.numel()*x.element_size()
+        header[k] = {'dtype': _FILE_TYPES[x.dtype], 'shape': x.shape, 'data_offsets': [at, end]}
+        at = end
+    head = json.dumps(header).encode()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with open(file, 'wb') as f:
+        f.write(len(head).to_bytes(8, 'little') + head)
+        f.truncate(f.tell() + at)
+
+# %% ../nbs/31_rehearsal.ipynb #1509573e
+def _save_empty(model, folder)->Path: # a model of diffusers or transformers, or a pipeline
+    "What `save_pretrained` writes, with weights that are zero."
+    folder, ours = Path(folder), hasattr(model, 'save_config') # transformers has no such method
+    model.save_config(folder) if ours else model.config.save_pretrained(folder)
+    if isinstance(model, torch.nn.Module):
+        name = 'diffusion_pytorch_model' if ours else 'model'
+        _write_empty(folder/f'{name}.safetensors', model.state_dict())
+        return folder
+    for k, part in model.components.items():
+        if isinstance(part, torch.nn.Module): _save_empty(part, folder/k)
+        elif part is not None: part.save_pretrained(folder/k)
+    return folder
+
+# %% ../nbs/31_rehearsal.ipynb #1a528d4f
+def _save_controlnet(pipe, folder): # of the shape that fits a pipeline
+    "A ControlNet for canny edges, without numbers."
+    from diffusers import ControlNetModel
+    with torch.device('meta'):
+        unet = type(pipe.unet).from_config(pipe.unet.config)
+        return _save_empty(ControlNetModel.from_unet(unet).half(), folder)
+
+# %% ../nbs/31_rehearsal.ipynb #deb96ac7
+_ENCODERS = {768: dict(hidden_size=1280, intermediate_size=5120, projection_dim=1024), # of h94's
+             2048: dict(hidden_size=1664, intermediate_size=8192, projection_dim=1280)}
+
+def _save_ip_adapter(pipe, folder): # source, subfolder and file of `load_ip_adapter`
+    "An IP-Adapter of the shape of h94's, without numbers; four layers of its image encoder."
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+    wide = pipe.unet.config.cross_attention_dim
+    vit = CLIPVisionConfig(num_hidden_layers=4, num_attention_heads=16, patch_size=14, **_ENCODERS[wide])
+    with torch.device('meta'): encoder = CLIPVisionModelWithProjection(vit).half()
+    _save_empty(encoder, folder/'models'/'image_encoder')
+    _write_empty(folder/'models'/'ip.safetensors', _ip_tensors(pipe.unet, wide, vit.projection_dim))
+    return folder, 'models', 'ip.safetensors'
+
+# %% ../nbs/31_rehearsal.ipynb #51065286
+def _ip_tensors(unet, wide, image): # name -> tensor on the meta device
+    shapes = {'proj.weight': (4*wide, image), 'proj.bias': (4*wide,), 'norm.weight': (wide,), 'norm.bias': (wide,)}
+    shapes = {f'image_proj.{k}': s for k, s in shapes.items()}
+    crossed = [k for k in unet.attn_processors if k.endswith('attn2.processor')]
+    for i, k in enumerate(crossed):
+        out = len(unet.get_submodule(k.removesuffix('.processor')).to_k.weight)
+        shapes |= {f'ip_adapter.{2*i + 1}.to_{x}_ip.weight': (out, wide) for x in 'kv'}
+    return {k: torch.empty(s, dtype=torch.float16, device='meta') for k, s in shapes.items()}

@@ -602,6 +602,12 @@ def _baselines(names, mixes, baselines): # (mix, None or 'factors')
         more.append((w, 'factors'))
     return more
 
+# %% ../nbs/20_sampling.ipynb #329b7914
+def _dtype_name(pipe): # what its UNet computes in, such as 'bfloat16'
+    where = _device_of(pipe).type
+    autocast = torch.is_autocast_enabled(where)
+    return str(torch.get_autocast_dtype(where) if autocast else pipe.unet.dtype)[6:]
+
 # %% ../nbs/20_sampling.ipynb #df48a259
 def _rows(pipe, loras, axes, reader, kw): # file -> row
     shared, rows = _shared_columns(pipe, loras, reader, kw), {}
@@ -618,9 +624,7 @@ def _rows(pipe, loras, axes, reader, kw): # file -> row
     return rows
 
 def _shared_columns(pipe, loras, reader, kw): # the same in all rows of a sweep
-    autocast = torch.is_autocast_enabled('cpu')
-    dtype = torch.get_autocast_dtype('cpu') if autocast else pipe.unet.dtype
-    shared = dict(dtype=str(dtype)[6:], base=fingerprint(pipe),
+    shared = dict(dtype=_dtype_name(pipe), base=fingerprint(pipe),
                   loras={k: _content_id(v) for k, v in loras.items()})
     if reader: shared['reader'] = reader.__name__
     if kw: shared['extra'] = {k: _to_json(v) for k, v in kw.items()}

@@ -27,7 +27,7 @@ from .data import _check_picture, _picture_files, _read_captions
 from .latents import decode, _device_of, encode, to_latents
 from .shards import native_size
 from .mixer import current_mixer, mix_into, unmix
-from .sampling import _paint_batch, Sweep
+from .sampling import _dtype_name, _paint_batch, Sweep
 
 # %% ../nbs/21_transfer.ipynb #52dc711e
 def _read_photo(source,            # path, 'https://…', Pillow picture, or uint8 [H,W] or [H,W,3|4]
@@ -177,8 +177,7 @@ def _base_family(pipe)->str: # 'tiny', 'sd15' or 'sdxl'
     known = {(2, 16, 96): 'tiny', (4, 4, 768): 'sd15', (3, 4, 2048): 'sdxl'}
     shape = len(c.block_out_channels), c.in_channels, c.cross_attention_dim
     if shape not in known:
-        raise ValueError("no IP-Adapter or ControlNet is known for this base: name a folder or hub "
-                         "id")
+        raise ValueError("no IP-Adapter or ControlNet is known for this base: name its folder or id")
     return known[shape]
 
 # %% ../nbs/21_transfer.ipynb #92ec8189
@@ -245,8 +244,7 @@ class RestyleSettings:
         for k, v in asdict(self).items(): _check_number(k, v, 0, most.get(k))
         _check_number('steps', self.steps, 1, whole=True)
         if self.strength and int(self.strength*self.steps) < 1:
-            raise ValueError(f"strength {self.strength} of {self.steps} steps is less than one "
-                             "step: "
+            raise ValueError(f"strength {self.strength} of {self.steps} steps is less than one step: "
                              f"take 0, at least {1/self.steps:.3g}, or more steps")
         if self.image_scale and not _has_ip_adapter(pipe):
             raise ValueError(f"image_scale={self.image_scale}, but the pipeline has no IP-Adapter: "
@@ -415,22 +413,21 @@ def _fill_titles(prompts, sources): # the gap {title} filled from a caption file
 
 def _title_of(source):
     if not isinstance(source, (str, PathLike)):
-        raise ValueError("the prompt has the gap {title}, but a photo without a file has no title: "
-                         "write it out")
+        raise ValueError("the prompt has the gap {title}, but a photo without a file has none: write it out")
     if '://' in str(source):
         path = Path(unquote(urlsplit(str(source)).path))
         return _parse_name(path.stem)['title']
     return _titles(Path(source).parent, [Path(source)])[0]
 
 # %% ../nbs/21_transfer.ipynb #dcee5177
-def _fingerprints(pipe, control): # identify the networks of a run
+def _fingerprints(pipe, control): # identify the networks of a run, and what they compute in
     h = hashlib.sha256()
     layers = current_mixer(pipe).layers if current_mixer(pipe) else []
     factors = [t for m in layers for t in (m.up, m.down)]
     for t in [*factors, *(control.parameters() if control is not None else [])]:
         h.update(t.detach().float().cpu().numpy().tobytes())
-    return {'base': fingerprint(pipe), 'networks': h.hexdigest()[:16],
-            'scheduler': type(pipe.scheduler).__name__}
+    return {'base': fingerprint(pipe), 'dtype': _dtype_name(pipe),
+            'networks': h.hexdigest()[:16], 'scheduler': type(pipe.scheduler).__name__}
 
 # %% ../nbs/21_transfer.ipynb #f29ee56c
 def _save_with_row(file, picture, row): # the row is stored in the PNG
@@ -443,6 +440,11 @@ def _row_in(file): # the row in a finished picture; None if there is none
         with Image.open(file) as im: return json.loads(im.text['loramix'])
     except (OSError, KeyError, AttributeError): return None
 
+def _finished(rows, out): # those that are done, and those whose pictures do not name their dtype
+    found = [(r, _row_in(out/r['file']) or {}) for r in rows]
+    older = [r for r, was in found if {'dtype': r['dtype'], **was} == r != was]
+    return [r for r, was in found if was == r], older
+
 # %% ../nbs/21_transfer.ipynb #a7db05ad
 def _paint_rows(pipe,
                 rows:list,     # of `_json_row`
@@ -453,7 +455,10 @@ def _paint_rows(pipe,
                 callback=None, # as for `restyle`
                ):
     "Paint the missing pictures in passes of equal settings; each pass is saved before the next."
-    done = [r for r in rows if _row_in(Path(out)/r['file']) == r]
+    done, older = _finished(rows, Path(out))
+    if older:
+        warnings.warn(f"{len(older)} pictures in '{out}' do not say in which dtype they were computed, "
+                      "as those of an earlier version: they are painted again", stacklevel=4)
     on_saved(done)
     mine = _my_share(_group_rows([r for r in rows if r not in done], batch))
     with progress(None, 'restyling', sum(map(len, mine))) as bar:
@@ -552,8 +557,7 @@ def _one_mix(pipe, mix, style_scale=1.): # name -> weight
 def _outside(out, folder):
     if out is None: raise ValueError("a folder of photos needs out=, a folder for the pictures")
     if folder.resolve() in (Path(out).resolve(), *Path(out).resolve().parents):
-        raise ValueError(f"out='{out}' is inside '{folder}': it would be restyled next time, so "
-                         "take another place")
+        raise ValueError(f"out='{out}' is inside '{folder}', where it would be restyled next time")
     return Path(out)
 
 # %% ../nbs/21_transfer.ipynb #fe30ab73
@@ -683,8 +687,7 @@ def suggest_settings(rows:list[dict],   # of `measure_restyled`
         enough = [p for p in points if p['style'] >= least]
         if not enough:
             raise ValueError(f"no setting reaches style {least}, the most is "
-                             f"{points[-1]['style']:.2f}: "
-                                        "sweep higher strengths")
+                             f"{points[-1]['style']:.2f}: sweep higher strengths")
         best = max(enough, key=lambda p: p['kept'])
     return {k: best[k] for k in _SETTING_NAMES}
 
@@ -756,8 +759,7 @@ def stylise_set(pipe:object,
 def _check_threshold_names(thresholds, files, folder):
     unknown = set(thresholds) - {f.relative_to(folder).as_posix() for f in files}
     if unknown:
-        raise ValueError(f"thresholds for '{min(unknown)}', but no picture in '{folder}' is called "
-                         "so")
+        raise ValueError(f"thresholds for '{min(unknown)}', but no picture in '{folder}' is called so")
 
 def _variant_files(style, name, variants): # file names in the collection
     stem = '-'.join(name.with_suffix('').parts)
@@ -770,7 +772,7 @@ def _canvas(pipe, file): # a photo at its working size, uint8 [H,W,3]
 # %% ../nbs/21_transfer.ipynb #6ef9fa44
 def _metadata_row(row, style, caption, title): # a line of the collection's metadata.jsonl
     keep = ('prompt', 'negative', 'seed', 'weights', 'thresholds', *asdict(RestyleSettings()),
-            'base', 'networks', 'scheduler')
+            'base', 'dtype', 'networks', 'scheduler')
     text = _filled(caption.replace('{style}', style.replace('_', ' ')), title)
     source = {'method': 'controlnet canny', 'source': row['photo'], 'source_sha256': row['sha256']}
     return {'file_name': row['file'], 'text': text,
