@@ -6,7 +6,7 @@
 #   make docs    the site, in _docs (needs Quarto)
 #   make bench   NAME=merging, NAME=all; without a name, the list
 #   make readme  README.md from nbs/index.ipynb
-#   make run     NB=nbs/07_lora.ipynb, executed in place, outputs kept
+#   make run     NB=nbs/08_lora.ipynb, executed in place, outputs kept
 #   make address URL=https://github.com/OWNER/NAME, written into badges, install lines and metadata
 
 .DEFAULT_GOAL := help

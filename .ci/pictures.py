@@ -20,7 +20,8 @@ def hero(sweep):
     seed = sweep.rows[0]["seed"]
     prompts = [next(p for p in dict.fromkeys(r["prompt"] for r in sweep.rows) if s in p) for s in SUBJECTS]
     cells = [sweep.where(prompt=p, seed=seed, weights=w).pictures() for p in prompts for w in path]
-    return contact_sheet(np.concatenate(cells), cols=len(path), scale=2)
+    pictures = np.concatenate(cells)
+    return contact_sheet(pictures, cols=len(path), scale=max(1, 128//pictures.shape[1]))
 
 
 if __name__ == "__main__":

@@ -403,15 +403,21 @@ def asset(name:str='', # such as 'tiny', 'judge' or 'eras/pop_art.safetensors'
     found = (home/name).resolve()
     if home.resolve() not in (found, *found.parents) or not found.exists():
         there = sorted(p.relative_to(home).as_posix()
-                       for p in (*home.iterdir(), *home.glob('eras/*')))
+                       for p in (*home.iterdir(), *home.glob('*eras/*')))
         raise FileNotFoundError(f"the package carries no '{name}': take one of {', '.join(there)}")
     return found
 
 # %% ../nbs/00_core.ipynb #e93ea5c6
 BASES = {'tiny': asset('tiny'), # 64 px, in the package
+         'tiny_flow': asset('tiny_flow'), # 128 px, a transformer, in the package
          'sd14': 'CompVis/stable-diffusion-v1-4',
          'sd15': 'stable-diffusion-v1-5/stable-diffusion-v1-5',
-         'sdxl': 'stabilityai/stable-diffusion-xl-base-1.0'}
+         'sdxl': 'stabilityai/stable-diffusion-xl-base-1.0',
+         'sd35': 'stabilityai/stable-diffusion-3.5-medium',
+         'flux': 'black-forest-labs/FLUX.1-dev',
+         'klein': 'black-forest-labs/FLUX.2-klein-base-4B',
+         'zimage': 'Tongyi-MAI/Z-Image',
+         'qwen': 'Qwen/Qwen-Image'}
 
 def _base_source(name)->str: # a folder, a file, or an id on the Hugging Face hub
     "Where a base is: a key of `BASES`, a folder with a model_index.json, a .safetensors file, or a hub id."
@@ -431,15 +437,15 @@ def _base_source(name)->str: # a folder, a file, or an id on the Hugging Face hu
 # %% ../nbs/00_core.ipynb #88876cec
 def load_base(name:str='tiny', # a key of `BASES`, a folder, a .safetensors of A1111, or a hub id
               device:object=None, # default: the fastest there is
-              dtype:object=None, # default: float16 on CUDA, float32 elsewhere
+              dtype:object=None, # default: float16 on CUDA, bfloat16 for transformers there, float32 elsewhere
               **kw # for `from_pretrained` or `from_single_file`, such as variant='fp16' or cache_dir
              )->'StableDiffusionPipeline': # or whichever pipeline its model_index.json names
     "Load a base, its weights frozen; `OSError` that names the offline ways if the hub is out of reach."
     import torch
     source, device = _base_source(name), torch.device(device or _fastest())
-    dtype = dtype or (torch.float16 if device.type == 'cuda' else torch.float32)
     read = _read_file if Path(source).is_file() else _read_folder
     try:
+        dtype = dtype or (_half_for(source, kw) if device.type == 'cuda' else torch.float32)
         with _no_bars(): pipe = read(source, dtype=dtype, **kw).to(device)
     except OSError as e: raise OSError(_why_not_loaded(source, e)) from e
     for part in pipe.components.values():
@@ -455,6 +461,13 @@ def _read_folder(source, **kw): # or a repository of the hub
         kw = {'safety_checker': None, 'requires_safety_checker': False, **kw}
     if variant := _only_variant(source): kw = {'variant': variant, **kw}
     return DiffusionPipeline.from_pretrained(source, **kw)
+
+# %% ../nbs/00_core.ipynb #7af3b3cb
+def _half_for(source, kw): # what a base computes in on a GPU: transformers overflow in float16
+    import torch
+    from diffusers import DiffusionPipeline
+    if Path(source).is_file(): return torch.float16
+    return torch.bfloat16 if 'transformer' in DiffusionPipeline.load_config(source, **kw) else torch.float16
 
 # %% ../nbs/00_core.ipynb #dfe03bf2
 def _only_variant(source)->str: # 'fp16' of a folder that has nothing but model.fp16.safetensors
@@ -501,10 +514,10 @@ def _no_bars(): # loading takes seconds and two libraries draw a bar for it, int
         for m in shown: m.enable_progress_bar()
 
 # %% ../nbs/00_core.ipynb #1f976ab7
-_PARTS = 'vae', 'text_encoder', 'text_encoder_2', 'unet'
+_PARTS = 'vae', 'text_encoder', 'text_encoder_2', 'text_encoder_3', 'unet', 'transformer'
 
 def fingerprint(pipe:object)->str: # 16 hex characters
-    "Tells bases apart by the weights of their VAE, text encoders and UNet, in float32 as in float16."
+    "Tells bases apart by the weights of their VAE, text encoders, and UNet or transformer, in float32 as in float16."
     parts = [getattr(pipe, part, None) for part in _PARTS]
     weights = [p for m in parts if m for k, p in m.named_parameters() if '.lora_' not in k]
     files = _weight_files(pipe)
