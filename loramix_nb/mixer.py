@@ -84,7 +84,8 @@ class _Diagonal:
     def rows(self, n, lengths=None): # [n, ranks in use]; n is a multiple of the pictures, as with guidance
         b = len(self.value)
         if b > 1 and lengths:
-            return self.rows(len(lengths)).repeat_interleave(torch.tensor(lengths), 0)
+            n = torch.tensor(lengths, device=self.value.device)
+            return self.rows(len(lengths)).repeat_interleave(n, 0)
         if b in (1, n): return self.value
         if n % b:
             raise ValueError(f"weights were set for {b} pictures, but a batch of {n} came in: "
