@@ -114,6 +114,50 @@ def _published(family, base): # layer -> shape of its weight; the linear and con
     kinds = torch.nn.Linear, torch.nn.Conv2d, torch.nn.Conv3d
     return {f'transformer.{k}': tuple(m.weight.shape) for k, m in model.named_modules() if isinstance(m, kinds)}
 
+# %% ../nbs/12_architectures.ipynb #ec04d0d3
+_VAE = dict(block_out_channels=(128, 256, 512, 512), down_block_types=('DownEncoderBlock2D',)*4,
+            up_block_types=('UpDecoderBlock2D',)*4, layers_per_block=2, latent_channels=4)
+_VAE_16 = dict(_VAE, latent_channels=16, sample_size=1024, use_quant_conv=False,
+               use_post_quant_conv=False)
+_VAE_SD3 = 'AutoencoderKL', dict(_VAE_16, scaling_factor=1.5305, shift_factor=.0609)
+_VAE_FLUX = 'AutoencoderKL', dict(_VAE_16, scaling_factor=.3611, shift_factor=.1159)
+_T5_XXL = 'T5EncoderModel', dict(vocab_size=32128, d_model=4096, d_kv=64, d_ff=10240, num_layers=24,
+                                 num_heads=64, feed_forward_proj='gated-gelu')
+_QWEN3_4B = dict(vocab_size=151936, hidden_size=2560, intermediate_size=9728, num_hidden_layers=36,
+                 num_attention_heads=32, num_key_value_heads=8, head_dim=128,
+                 max_position_embeddings=40960, tie_word_embeddings=True)
+_QWEN_25_VL_7B = dict(
+    text_config=dict(vocab_size=152064, hidden_size=3584, intermediate_size=18944,
+                     num_hidden_layers=28, num_attention_heads=28, num_key_value_heads=4,
+                     max_position_embeddings=128000, tie_word_embeddings=False,
+                     rope_scaling={'type': 'default', 'mrope_section': [16, 24, 24]}),
+    vision_config=dict(depth=32, hidden_size=1280, intermediate_size=3420, num_heads=16,
+                       out_hidden_size=3584, fullatt_block_indexes=[7, 15, 23, 31]))
+
+# %% ../nbs/12_architectures.ipynb #aaa0de21
+def _flow(kind, transformer, vae, *text, **noise): # parts are (class, configuration)
+    names = 'text_encoder', 'text_encoder_2', 'text_encoder_3'
+    parts = {'transformer': transformer, 'vae': vae, **dict(zip(names, text))}
+    return dict(kind=kind, noise=noise, parts=parts)
+
+def _net(family, base, **more): # class and configuration
+    return f'{_CLASSES[family]}Transformer2DModel', {**_PUBLISHED[family][base], **more}
+
+_PROJECTED = 'CLIPTextModelWithProjection'
+_FLOWS = {
+    'sd35': _flow('StableDiffusion3Pipeline', _net('sd3', 'SD 3.5 Medium', pos_embed_max_size=384),
+                  _VAE_SD3, (_PROJECTED, dict(_CLIP_L, projection_dim=768)), (_PROJECTED, _CLIP_G),
+                  _T5_XXL, shift=3.),
+    'flux': _flow('FluxPipeline', _net('flux', 'FLUX.1'), _VAE_FLUX, ('CLIPTextModel', _CLIP_L),
+                  _T5_XXL, use_dynamic_shifting=True),
+    'klein': _flow('Flux2KleinPipeline', _net('flux2', 'FLUX.2 Klein 4B'), ('AutoencoderKLFlux2', {}),
+                   ('Qwen3ForCausalLM', _QWEN3_4B), use_dynamic_shifting=True),
+    'zimage': _flow('ZImagePipeline', _net('z_image', 'Z-Image'), _VAE_FLUX,
+                    ('Qwen3Model', _QWEN3_4B), shift=6.),
+    'qwen': _flow('QwenImagePipeline', _net('qwen', 'Qwen-Image'), ('AutoencoderKLQwenImage', {}),
+                  ('Qwen2_5_VLForConditionalGeneration', _QWEN_25_VL_7B), use_dynamic_shifting=True,
+                  max_shift=.9, max_image_seq_len=8192, shift_terminal=.02)}
+
 # %% ../nbs/12_architectures.ipynb #ce807c6f
 @torch.no_grad()
 def bake(models:object,   # a pipeline, or {'unet': model, …}; changed in place

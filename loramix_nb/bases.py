@@ -93,7 +93,9 @@ class _Family:
         return {k: v for k, v in zip(names, out) if v is not None}
 
     def keeps(self, pipe): # names of what `encode` gives
-        return ('text', 'pooled') if getattr(pipe, 'text_encoder_2', None) else ('text',)
+        c = _denoiser(pipe).config # says so also where the text encoders are not loaded
+        pooled = c.get('pooled_projection_dim') or c.get('addition_embed_type') == 'text_time'
+        return ('text', 'pooled') if pooled else ('text',)
 
     def readers(self, pipe): # (tokenizer, tokens at most) of the encoders that read all of a prompt
         found = (pipe.tokenizer, getattr(pipe, 'tokenizer_2', None))
@@ -105,6 +107,9 @@ class _Family:
     def pack(self, noise): return noise
     def flattens(self, layer): return False # whether it reads the tokens of all pictures in one row
     def multiple(self, pipe): return pipe.vae_scale_factor # of which sides are, in pixels
+
+# %% ../nbs/05_bases.ipynb #a6694af9
+def _ones_for(x, shape): return torch.ones(shape, dtype=x.dtype, device=x.device)
 
 # %% ../nbs/05_bases.ipynb #f260d425
 class _Flow(_Family):
@@ -221,7 +226,7 @@ class _ZImage(_Flow):
 
     def encode(self, pipe, prompts, device):
         texts = pipe.encode_prompt(list(prompts), device, do_classifier_free_guidance=False)[0]
-        return {'text': _stacked(texts), 'mask': _stacked([x.new_ones(len(x)) for x in texts])}
+        return {'text': _stacked(texts), 'mask': _stacked([_ones_for(x, len(x)) for x in texts])}
 
     def prompt(self, pipe, prompt, negative, device, guided):
         self.check(negative, guided)
@@ -243,7 +248,7 @@ class _QwenImage(_Flow):
     name = 'Qwen-Image'
     def keeps(self, pipe): return 'text', 'mask'
     def named(self, text, mask): # no mask means that all is real
-        whole = text.new_ones(text.shape[:2])
+        whole = _ones_for(text, text.shape[:2])
         return {'text': text, 'mask': whole if mask is None else mask.to(text)}
     def pack(self, noise): return _packed(noise)
 

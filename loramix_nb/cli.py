@@ -380,7 +380,7 @@ def _of_kind(kind, v, what, field): # a value, converted
 # %% ../nbs/41_cli.ipynb #60956281
 def _preset(base): # the default preset of a base
     known = {'tiny': 'tiny_cpu', 'tiny_flow': 'tiny_flow_cpu', 'sdxl': 'style_sdxl_t4', 'sd35': 'style_sd35',
-             'flux': 'style_flux', 'zimage': 'style_zimage', 'qwen': 'style_qwen'}
+             'flux': 'style_flux', 'klein': 'style_flux', 'zimage': 'style_zimage', 'qwen': 'style_qwen'}
     return known.get(base, 'style_sd15')
 
 # %% ../nbs/41_cli.ipynb #bbb5dd7d
@@ -438,14 +438,16 @@ def _train(shards:str,              # folder from `loramix latents`
 # %% ../nbs/41_cli.ipynb #7db765a0
 @_job('loramix plan --base sd15 --gpu l4',
       'loramix plan --base sdxl --preset dreambooth_sdxl --gpu t4 --json',
-      'loramix plan --base sd15 --gpu l4 --pictures 64 --batch 8')
-def _plan(base:str='sd15',   # tiny, sd14, sd15, sd21, sdxl, or a folder
-          gpu:str='t4',      # t4, l4, a10g, rtx3060, rtx3090, rtx4090, a100, a100_80 or h100
+      'loramix plan --base sd15 --gpu l4 --pictures 64 --batch 8',
+      'loramix plan --base klein --gpu rtx4080 --weights nf4')
+def _plan(base:str='sd15',   # tiny, sd14, sd15, sd21, sdxl, sd35, flux, klein, zimage, qwen, or a folder
+          gpu:str='t4',      # t4, l4, a10g, rtx3060, rtx3090, rtx4080, rtx4090, a100, a100_80 or h100
           preset:str='',     # a key of trainable.PRESETS; default: one for the base
           config:str='',     # JSON or YAML: fields of TrainConfig
           size:int=None,     # pixels a side; default: that of the base
           batch:int=None,    # paintings, or pictures of a sweep, at a time
           pictures:int=None, # plan a sweep of this many pictures instead of a training
+          weights:str='',    # int8 or nf4: a transformer's weights, quantised
          )->dict:
     "Whether a training or a sweep fits a GPU, and how long it takes; no GPU is needed."
     from dataclasses import asdict
@@ -455,7 +457,7 @@ def _plan(base:str='sd15',   # tiny, sd14, sd15, sd21, sdxl, or a folder
         raise ValueError("--pictures plans a sweep, which has no --preset and no --config: give one or the other")
     cfg = (SamplingConfig(pictures=pictures, **given) if pictures is not None else
            _config(preset or _preset(base), {**_read_config(config), **given}, f"'{config}'"))
-    return {'base': base, 'gpu': gpu, **asdict(plan(cfg, base, gpu, size))}
+    return {'base': base, 'gpu': gpu, **asdict(plan(cfg, base, gpu, size, weights))}
 
 # %% ../nbs/41_cli.ipynb #88730a78
 def _mixes(names, alphas, parts): # two styles: a line; more: a simplex in steps of 1/parts

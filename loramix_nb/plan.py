@@ -8,35 +8,40 @@ __all__ = ['SamplingConfig', 'Plan', 'plan']
 # %% ../nbs/36_plan.ipynb #ae1f65a6
 from dataclasses import dataclass, replace
 from functools import lru_cache
-import torch
+import numpy as np, torch
 from .core import _check_number
-from .rehearsal import _architecture, _CONTEXT, _gpu, empty_base, rehearse
-from .shards import native_size
+from .bases import _channels, _denoiser, _family, _home, _NAMES, _shape, native_size
+from .rehearsal import (_architecture, _check_weights, _CONTEXT, _gpu, empty_base,
+                                  rehearse)
 from .lora import Factors, Lora
-from .trainable import (_check_config, _injected, _PRECISIONS,
-                                  target_modules, TrainConfig)
+from .trainable import (_check_config, _flat, _injected, target_modules, TrainConfig)
 from .training import Training
 from .mixer import mix_into, unmix
-from .sampling import generate
+from .sampling import _arguments, generate
 
 # %% ../nbs/36_plan.ipynb #28fff992
 def _blank_data(pipe, n, size): # what `Shards.load` gives, for n paintings
-    h, c = size//pipe.vae_scale_factor, pipe.unet.config
+    h = size//pipe.vae_scale_factor
+    rows = [{'caption': 'a painting', 'key': str(i)} for i in range(n)]
+    moments = {k: torch.zeros(n, _channels(pipe.vae), h, h) for k in ('mean', 'logvar')}
+    return {**moments, **_blank_states(pipe, n, size), 'rows': rows}
+
+def _blank_states(pipe, n, size): # of the longest captions that the base reads
+    if _family(pipe).flow: return _family(pipe).blank(pipe, n)
+    c = pipe.unet.config
     states = {'text': torch.zeros(n, pipe.tokenizer.model_max_length, c.cross_attention_dim)}
     if c.addition_embed_type == 'text_time':
         width = c.projection_class_embeddings_input_dim - 6*c.addition_time_embed_dim
         sizes = torch.tensor([[size, size, 0, 0, size, size]]*n).float()
         states |= {'pooled': torch.zeros(n, width), 'time_ids': sizes}
-    rows = [{'caption': 'a painting', 'key': str(i)} for i in range(n)]
-    moments = {k: torch.zeros(n, c.in_channels, h, h) for k in ('mean', 'logvar')}
-    return {**moments, **states, 'rows': rows}
+    return states
 
 # %% ../nbs/36_plan.ipynb #074f64e8
 def _train_one_step(pipe, cfg, size, counts, mark, accumulates=False): # as after earlier steps
     data = _blank_data(pipe, cfg.batch, size or native_size(pipe))
     empty = {k: data[k][0] for k in ('text', 'pooled') if k in data}
     with _injected(pipe, cfg) as changes:
-        mark('weights', pipe.unet.parameters()) # in the dtype that is computed in
+        mark('weights', _denoiser(pipe).parameters()) # in the dtype that is computed in
         mark('LoRA', changes.params)
         training = Training(pipe, cfg, changes, data, None, empty, data if cfg.prior else None)
         _warm_up(training, mark, accumulates)
@@ -50,14 +55,20 @@ def _warm_up(training, mark, accumulates): # with the optimizer's state in place
     training.opt.step()
     if not accumulates: training.opt.zero_grad() # else gradients stay from batch to batch
 
+# %% ../nbs/36_plan.ipynb #3cf8a49b
+def _loaded(base, there, precision, weights, text=False): # as a job would have it on the card
+    flow = 'parts' in _architecture(base)
+    half = torch.bfloat16 if flow and there.card.bf16 else torch.float16
+    dtype = torch.float32 if precision == 'fp32' else half
+    return empty_base(base, there, dtype, text=text or not flow, weights=weights)
+
 # %% ../nbs/36_plan.ipynb #6612a040
 @lru_cache(64) # cards of one kind run the same kernels
-def _rehearse_training(cfg, base, bf16, size=None): # `_Counts` of one of a step's batches
+def _rehearse_training(cfg, base, bf16, size=None, weights=''): # `_Counts` of one of a step's batches
     one = replace(cfg, accumulate=1)
-    dtype = torch.float32 if _PRECISIONS[cfg.precision] == torch.float32 else torch.float16
     gpu = 'a100' if bf16 else 't4'
     with rehearse(gpu, limited=False) as there:
-        pipe = empty_base(base, there, dtype)
+        pipe = _loaded(base, there, cfg.precision, weights, cfg.text_rank > 0)
         _train_one_step(pipe, one, size, there.counts, there.mark, cfg.accumulate > 1)
         return there.counts
 
@@ -75,26 +86,47 @@ class SamplingConfig:
 
 # %% ../nbs/36_plan.ipynb #4762621c
 def _empty_lora(pipe, rank): # over the attention layers
+    net = _denoiser(pipe)
     def factors(name):
-        out, inputs = pipe.unet.get_submodule(name).weight.flatten(1).shape
+        out, inputs = _flat(_shape(net.get_submodule(name)))
         return Factors(torch.zeros(out, rank), torch.zeros(rank, inputs), 1.)
-    return Lora({f'unet.{n}': factors(n) for n in target_modules(pipe.unet, 'attention')})
+    return Lora({f'{_home(pipe)}.{n}': factors(n) for n in target_modules(net, 'attention')})
+
+# %% ../nbs/36_plan.ipynb #0466851f
+def _blank_prompt(guidance): # a reader for `generate`, for want of text encoders
+    def read(pipe, prompt, negative):
+        net, family = _denoiser(pipe), _family(pipe)
+        found = {_NAMES[k]: x.to(net.device, net.dtype) for k, x in family.blank(pipe, 1).items()}
+        if (mask := _NAMES['mask']) in _arguments(pipe): # of words that all count
+            found[mask] = torch.ones(found['prompt_embeds'].shape[:2], device=net.device)
+        if not family.guided(pipe, guidance, {}): return found
+        return found | {'negative_' + k: x for k, x in found.items()}
+    return read
+
+# %% ../nbs/36_plan.ipynb #31c1a686
+def _paint_blank(pipe, cfg, steps, callback, **size): # a pass of pictures
+    n, mixes = cfg.batch, [[1/cfg.styles]*cfg.styles]*cfg.batch
+    reader = _blank_prompt(cfg.guidance) if _family(pipe).flow else None
+    with np.errstate(invalid='ignore'): # a scheduler may divide by the number of further steps
+        generate(pipe, ['a painting']*n, list(range(n)), steps, cfg.guidance, mixes, batch=n,
+                 callback=callback, reader=reader, **size)
 
 # %% ../nbs/36_plan.ipynb #1ab4af7d
 @lru_cache(64)
-def _rehearse_sampling(cfg, base, bf16, size=None, steps=1): # `_Counts` of a pass
-    dtype = torch.float32 if cfg.precision == 'fp32' else torch.float16
+def _rehearse_sampling(cfg, base, bf16, size=None, steps=1, weights=''): # `_Counts` of a pass
     with rehearse('a100' if bf16 else 't4', limited=False) as there:
-        pipe = empty_base(base, there, dtype)
+        pipe = _loaded(base, there, cfg.precision, weights)
         size, lora = size or native_size(pipe), _empty_lora(pipe, cfg.rank)
         mixer = mix_into(pipe, {f'style{i}': lora for i in range(cfg.styles)})
         there.mark('LoRA', [x for l in mixer.layers for x in (l.up, l.down)])
-        there.counts.reset()
-        mixes = [[1/cfg.styles]*cfg.styles]*cfg.batch
-        generate(pipe, ['a painting']*cfg.batch, list(range(cfg.batch)), steps, cfg.guidance, mixes,
-                 batch=cfg.batch, height=size, width=size)
+        counts, begun = there.counts, []
+        counts.reset()
+        mark = _denoiser(pipe).register_forward_pre_hook(lambda *_: begun.append(len(counts.work)))
+        def after(*_): counts.step = counts.work[begun[0]:]
+        _paint_blank(pipe, cfg, steps, after if steps == 1 else None, height=size, width=size)
+        mark.remove()
         unmix(pipe)
-        return there.counts
+        return counts
 
 # %% ../nbs/36_plan.ipynb #a127d885
 _REACHED = {'Tesla T4': .26, 'A100 40GB': .36, 'A100 80GB': .36,
@@ -134,78 +166,106 @@ def _memory(counts, card)->dict: # of a `Plan`
                 by_category={k: round(n/1e9, 3) for k, n in parts.items()})
 
 # %% ../nbs/36_plan.ipynb #93e490d4
-def _changes(cfg, size): # (fields, pixels) that may save memory, the harmless first
-    if cfg.precision == 'fp32': yield dict(precision='auto'), size
-    if not cfg.checkpointing: yield dict(checkpointing=True), size
-    if cfg.batch > 1: yield dict(batch=cfg.batch//2, accumulate=cfg.accumulate*2), size
-    if cfg.optimizer != 'adamw8bit': yield dict(optimizer='adamw8bit'), size
-    yield {}, size//2
+def _changes(cfg, base, size, weights): # fields, or size, or weights; the harmless first
+    if cfg.precision == 'fp32': yield dict(precision='auto')
+    if not cfg.checkpointing: yield dict(checkpointing=True)
+    if cfg.batch > 1: yield dict(batch=cfg.batch//2, accumulate=cfg.accumulate*2)
+    if cfg.optimizer != 'adamw8bit': yield dict(optimizer='adamw8bit')
+    if lighter := _lighter(base, weights): yield dict(weights=lighter)
+    yield dict(size=size//2)
+
+def _lighter(base, weights): # the next quantisation of a transformer; None after the last
+    if 'parts' in _architecture(base): return {'': 'int8', 'int8': 'nf4'}.get(weights)
 
 # %% ../nbs/36_plan.ipynb #091f3bc8
-def _next_advice(cfg, base, card, size, peak): # (configuration, pixels, `_Counts`, text), or None
-    for change, pixels in _changes(cfg, size):
-        other = replace(cfg, **change)
-        counts = _rehearse_training(other, base, card.bf16, pixels)
-        text = ', '.join(f'{k}={v!r}' for k, v in change.items()) or f'size={pixels}'
-        if counts.peak < .97*peak: return other, pixels, counts, text
+def _next_advice(cfg, base, card, size, weights, peak): # (`_Counts`, text, the job's arguments), or None
+    for change in _changes(cfg, base, size, weights):
+        text = ', '.join(f'{k}={v!r}' for k, v in change.items())
+        job = {'size': size, 'weights': weights, **change}
+        pixels, packed = job.pop('size'), job.pop('weights')
+        other = replace(cfg, **{k: v for k, v in job.items()})
+        counts = _rehearse_training(other, base, card.bf16, pixels, packed)
+        if counts.peak < .97*peak: return counts, text, (other, pixels, packed)
 
 # %% ../nbs/36_plan.ipynb #864200ee
-def _advise(cfg, base, card, size, peak)->list: # until it fits, or three changes have helped
+def _advise(cfg, base, card, size, peak, weights='')->list: # until it fits, or three changes have helped
     advice = []
     while len(advice) < 3 and not (advice and advice[-1]['fits']):
-        found = _next_advice(cfg, base, card, size, peak)
+        found = _next_advice(cfg, base, card, size, weights, peak)
         if not found: break
-        cfg, size, counts, text = found
+        counts, text, (cfg, size, weights) = found
         peak, memory = counts.peak, _memory(counts, card)
         memory.pop('by_category')
         advice.append({'change': text, **memory})
     return advice
 
 # %% ../nbs/36_plan.ipynb #16aab529
-def _plan_training(cfg, base, card, size)->Plan:
+def _plan_training(cfg, base, card, size, weights)->Plan:
     _check_config(cfg)
     if cfg.precision == 'bf16' and not card.bf16:
         raise ValueError(f"{card.name} does not compute in bf16: take precision='fp16' or 'auto'")
-    counts = _rehearse_training(cfg, base, card.bf16, size)
+    counts = _rehearse_training(cfg, base, card.bf16, size, weights)
     step = [s*cfg.accumulate for s in _seconds(counts, card)]
     memory = _memory(counts, card)
-    advice = [] if memory['fits'] else _advise(cfg, base, card, size, counts.peak)
+    advice = [] if memory['fits'] else _advise(cfg, base, card, size, counts.peak, weights)
     return Plan(**memory, seconds_per_step=[round(s, 3) for s in step],
                 minutes=[round(s*cfg.steps/60, 1) for s in step], advice=advice)
 
+# %% ../nbs/36_plan.ipynb #a40f0450
+def _rehearse_steps(cfg, base, card, size, weights): # `_Counts`; seconds of the first step, of another
+    one = _rehearse_sampling(cfg, base, card.bf16, size, 1, weights)
+    first = _seconds(one, card)
+    if 'parts' in _architecture(base): # each step of a transformer is alike
+        return one, first, _seconds(replace(one, work=one.step), card)
+    two = _rehearse_sampling(cfg, base, card.bf16, size, 2, weights) # later ones are like the second
+    return two, first, [b - a for a, b in zip(first, _seconds(two, card))]
+
 # %% ../nbs/36_plan.ipynb #9aea7970
-def _plan_sampling(cfg, base, card, size)->Plan: # the steps after the second are like the second
+def _plan_sampling(cfg, base, card, size, weights)->Plan:
     for k in ('pictures', 'batch', 'steps', 'styles', 'rank'):
         _check_number(k, getattr(cfg, k), least=1, whole=True)
-    one, two = (_rehearse_sampling(cfg, base, card.bf16, size, n) for n in (1, 2))
-    times = zip(_seconds(one, card), _seconds(two, card))
-    picture = [(first + (cfg.steps - 1)*(second - first))/cfg.batch for first, second in times]
-    memory = _memory(two, card)
+    counts, one, more = _rehearse_steps(cfg, base, card, size, weights)
+    picture = [(first + (cfg.steps - 1)*step)/cfg.batch for first, step in zip(one, more)]
+    memory = _memory(counts, card)
     return Plan(**memory, seconds_per_step=[round(s, 3) for s in picture],
                 minutes=[round(s*cfg.pictures/60, 2) for s in picture],
-                advice=[] if memory['fits'] else _smaller_batches(cfg, base, card, size))
+                advice=[] if memory['fits'] else _smaller_batches(cfg, base, card, size, weights))
 
 # %% ../nbs/36_plan.ipynb #3283f2e3
-def _smaller_batches(cfg, base, card, size)->list: # advice for a sweep
+def _smaller_batches(cfg, base, card, size, weights)->list: # advice for a sweep
     advice = []
-    while cfg.batch > 1 and not (advice and advice[-1]['fits']):
-        cfg = replace(cfg, batch=cfg.batch//2)
-        less = _memory(_rehearse_sampling(cfg, base, card.bf16, size), card)
+    while not (advice and advice[-1]['fits']):
+        if cfg.batch > 1: cfg, change = replace(cfg, batch=cfg.batch//2), f'batch={cfg.batch//2}'
+        elif weights := _lighter(base, weights): change = f'weights={weights!r}'
+        else: break
+        less = _memory(_rehearse_sampling(cfg, base, card.bf16, size, weights=weights), card)
         less.pop('by_category')
-        advice.append({'change': f'batch={cfg.batch}', **less})
+        advice.append({'change': change, **less})
     return advice
+
+# %% ../nbs/36_plan.ipynb #040e0557
+@lru_cache(64)
+def _sides(base)->tuple: # what sides are multiples of, and the base's own, in pixels
+    configs = _architecture(base)
+    if 'parts' in configs:
+        pipe = empty_base(base, device='meta', text=False)
+        return _family(pipe).multiple(pipe), native_size(pipe)
+    scale = 2**(len(configs['vae']['block_out_channels']) - 1)
+    return scale, configs['unet']['sample_size']*scale
 
 # %% ../nbs/36_plan.ipynb #a34ffb92
 def plan(cfg:TrainConfig|SamplingConfig, # of a training, or of a sweep
-         base:str='sd15', # tiny, sd14, sd15, sd21, sdxl, or a saved pipeline's folder
+         base:str='sd15', # such as tiny, sd15, sdxl, flux, qwen, or a saved pipeline's folder
          gpu:str='t4', # a key of `GPUS`, or a `Gpu`
          size:int=None, # pixels a side; default: what the base was trained on
+         weights:str='', # 'int8' or 'nf4' for a transformer's quantised weights
         )->Plan:
     "Whether a job fits a card, its peak memory and time, and what would make it fit."
     card, configs = _gpu(gpu), _architecture(base)
-    scale = 2**(len(configs['vae']['block_out_channels']) - 1)
-    size = size or configs['unet']['sample_size']*scale
+    _check_weights(weights, configs)
+    scale, native = _sides(base)
+    size = size or native
     if size % scale:
         raise ValueError(f"size={size}: take a multiple of {scale}, such as {size//scale*scale}")
     job = _plan_sampling if isinstance(cfg, SamplingConfig) else _plan_training
-    return job(cfg, base, card, size)
+    return job(cfg, base, card, size, weights)

@@ -9,7 +9,7 @@ __all__ = ['GPUS', 'Gpu', 'rehearse', 'empty_base']
 import json, sys, warnings, weakref
 from collections import Counter
 from concurrent.futures import Future
-from contextlib import contextmanager, ExitStack
+from contextlib import contextmanager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +25,8 @@ from torch.utils._python_dispatch import _disable_current_modes, TorchDispatchMo
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.flop_counter import flop_registry
 from .core import asset, BASES, read_json
-from .architectures import _TEXT, _UNETS
+from .architectures import _flow, _FLOWS, _TEXT, _UNETS, _VAE
+from .bases import _is_flow_target, _random_tokenizer
 from .trainable import _autocast, _OPTIMIZERS, _PACKAGES
 
 # %% ../nbs/35_rehearsal.ipynb #5444fc96
@@ -58,6 +59,7 @@ GPUS = {'t4': _card('Tesla T4', 14.56, 65, 8.1, 320, 7, 5),
         'a10g': _card('NVIDIA A10G', 22.03, 70, 31.5, 600, 8, 6),
         'rtx3060': _card('GeForce RTX 3060', 11.75, 25.5, 12.7, 360, 8, 6),
         'rtx3090': _card('GeForce RTX 3090', 23.56, 71, 35.6, 936, 8, 6),
+        'rtx4080': _card('GeForce RTX 4080', 15.52, 97.5, 48.7, 717, 8, 9),
         'rtx4090': _card('GeForce RTX 4090', 23.52, 165.2, 82.6, 1008, 8, 9),
         'a100': _card('A100 40GB', 39.50, 312, 19.5, 1555, 8, 0),
         'a100_80': _card('A100 80GB', 79.14, 312, 19.5, 2039, 8, 0),
@@ -82,6 +84,7 @@ class _Counts:
     peak:int=0                                      # bytes
     at_peak:dict=field(default_factory=dict)        # category -> bytes, at the moment of the peak
     work:list=field(default_factory=list)           # (FLOPs, dtype, bytes moved) of each operation
+    step:list=field(default_factory=list)           # the part of `work` that a sampling repeats
     unknown:Counter=field(default_factory=Counter)  # line that read an unknown value -> how often
 
     def reset(self): # as `torch.cuda.reset_peak_memory_stats` does
@@ -204,7 +207,8 @@ class _FakeGpu(_MemoryTracker):
         if kwargs.get('device') == _META: kwargs['device'] = _GPU
         if not any(map(_is_on_gpu, (*leaves, kwargs.get('device')))):
             return _really(func, args, kwargs)
-        known = _is_known(func, leaves)
+        if func is _aten.index.Tensor: args = args[0], [n for i in args[1] for n in _numbers_of(i)]
+        known = _is_known(func, tree_leaves((args, kwargs)))
         if _reads_back(func, args, kwargs): return self.read_back(func, args, kwargs, known)
         _check_alike(func, args)
         return self.compute(func, args, kwargs, known)
@@ -328,6 +332,11 @@ def _remember(out, values):
     for x, v in zip(tree_leaves(out), tree_leaves(values)):
         if isinstance(x, FakeTensor): x.value = v
 
+# %% ../nbs/35_rehearsal.ipynb #6ffb06ef
+def _numbers_of(i): # an index; of a known mask: where it is true, an index for each dimension
+    if not isinstance(i, FakeTensor) or i.dtype != torch.bool or not _has_value(i): return [i]
+    return map(_to_gpu, _really(torch.nonzero, (i.value,), {'as_tuple': True}))
+
 # %% ../nbs/35_rehearsal.ipynb #9110cb47
 def _to_gpu(x):
     if not isinstance(x, Tensor): return x
@@ -369,7 +378,10 @@ def _cast_like_cuda(func, args, kwargs): # the arguments as autocast casts them
     return _autocast(func, args, kwargs, torch.get_autocast_dtype('cuda'))
 
 # %% ../nbs/35_rehearsal.ipynb #4ce33d7e
-def _attention(card, q, k, v, attn_mask=None, dropout_p=0., is_causal=False, scale=None, **_):
+def _attention(card, query, key, value, attn_mask=None, dropout_p=0., is_causal=False, scale=None,
+               enable_gqa=False):
+    q, k, v = query, key, value
+    if enable_gqa: k, v = (x.repeat_interleave(q.shape[-3]//x.shape[-3], -3) for x in (k, v))
     flash = _aten._scaled_dot_product_flash_attention
     if card.bf16 and q.dtype.itemsize == 2 and attn_mask is None and q.shape[-1] <= 256:
         return flash(q, k, v, dropout_p, is_causal, scale=scale)[0]
@@ -402,10 +414,13 @@ class _CudaFunctions(TorchFunctionMode):
         if device is not None:
             if _device(device) == _META: return _plainly(func, args, kwargs)
             kwargs['device'] = device = _named(device, _GPU, True)
+        if func is torch._C._nn.pad_sequence and _is_plain_meta(args[0][0]):
+            return _plainly(func, args, kwargs) # C++ code that makes a tensor
         if func in (torch.tensor, torch.as_tensor) and device == _GPU:
             return func(*args, **{**kwargs, 'device': 'cpu'}).to(_GPU)
         args, kwargs = _cast_like_cuda(func, args, kwargs)
-        if func is scaled_dot_product_attention and isinstance(args[0], FakeTensor):
+        q = kwargs.get('query', args and args[0]) # named by diffusers
+        if func is scaled_dot_product_attention and _is_on_gpu(q):
             return _attention(self.card, *args, **kwargs)
         return func(*args, **kwargs)
 
@@ -504,6 +519,14 @@ class _Rehearsal:
         self.limit = card.memory - _CONTEXT if limited else None
         self.tracker = _FakeGpu(self.counts, 'cuda', self.limit, card)
 
+    @contextmanager
+    def loading(self): # what is packed while a file is read is whole here for a moment
+        before, self.tracker.limit = self.tracker.limit, None
+        try: yield
+        finally:
+            self.tracker.limit = before
+            self.counts.reset()
+
     @property
     def mark(self): return self.tracker.mark # (category, tensors)
 
@@ -544,20 +567,19 @@ def rehearse(gpu:object='t4', # a key of `GPUS`, or a `Gpu`
         yield there
 
 # %% ../nbs/35_rehearsal.ipynb #5cad3812
-_VAE = dict(block_out_channels=(128, 256, 512, 512), down_block_types=('DownEncoderBlock2D',)*4,
-            up_block_types=('UpDecoderBlock2D',)*4, layers_per_block=2, latent_channels=4)
 _NOISE = dict(beta_schedule='scaled_linear', beta_start=.00085, beta_end=.012, steps_offset=1,
               clip_sample=False, set_alpha_to_one=False)
 _BASES = {'sd14': ('sd1', 64), 'sd15': ('sd1', 64), 'sd21': ('sd2', 96), 'sdxl': ('sdxl', 128)}
 
 def _architecture(name)->dict: # configurations: 'unet', 'vae', 'text' (a list); and 'predicts'
-    "The configurations of a base by name or folder; `ValueError` that lists the known names."
+    "Configurations of a base: these, or those of `_FLOWS`; `ValueError` with the known names."
     folder = Path(BASES.get(name, name))
     if (folder/'model_index.json').is_file():
         return _read_configs(folder)
+    if name in _FLOWS: return _FLOWS[name]
     if name not in _BASES:
         raise ValueError(f"no configurations of base '{name}': take one of tiny, "
-                         f"{', '.join(_BASES)}, or the folder of a saved pipeline")
+                         f"{', '.join([*_BASES, *_FLOWS])}, or the folder of a saved pipeline")
     family, side = _BASES[name]
     xl = family == 'sdxl'
     vae = dict(_VAE, scaling_factor=.13025 if xl else .18215, force_upcast=xl, sample_size=side*8)
@@ -568,11 +590,20 @@ def _architecture(name)->dict: # configurations: 'unet', 'vae', 'text' (a list);
 def _read_configs(folder): # of a saved pipeline
     def config(part, file='config.json'):
         return {k: v for k, v in read_json(folder/part/file).items() if not k.startswith('_')}
+    if (folder/'transformer').is_dir():
+        return _read_flow(read_json(folder/'model_index.json'), config)
     if not (folder/'unet').is_dir():
-        raise ValueError(f"base '{folder}' has no UNet, and only Stable Diffusion is rehearsed")
+        raise ValueError(f"base '{folder}' has neither a UNet nor a transformer")
     text = [config(p) for p in ('text_encoder', 'text_encoder_2') if (folder/p).is_dir()]
     predicts = config('scheduler', 'scheduler_config.json').get('prediction_type', 'epsilon')
     return dict(unet=config('unet'), vae=config('vae'), text=text, predicts=predicts)
+
+# %% ../nbs/35_rehearsal.ipynb #a877ab28
+def _read_flow(index, config): # of a saved pipeline: model_index.json, and a reader of the others
+    names = 'text_encoder', 'text_encoder_2', 'text_encoder_3'
+    there = [k for k in ('transformer', 'vae', *names) if index.get(k, [None])[0]]
+    parts = [(index[k][1], config(k)) for k in there]
+    return _flow(index['_class_name'], *parts, **config('scheduler', 'scheduler_config.json'))
 
 # %% ../nbs/35_rehearsal.ipynb #b042ef7d
 @contextmanager
@@ -599,19 +630,101 @@ def _models(configs, tokenizer): # part of a pipeline -> its model, frozen
               **_text_encoders(configs['text'], tokenizer)}
     return {k: m.requires_grad_(False).eval() for k, m in models.items()}
 
+# %% ../nbs/35_rehearsal.ipynb #5816f879
+_BITS = {'int8': 8, 'nf4': 4}
+
+def _unpack(packed, shape, dtype): # a copy, whose numbers mean nothing
+    copies = shape[0]*shape[1]//len(packed)
+    return packed.expand(copies, -1).to(dtype).view(shape)
+
+class _LinearOfPacked(torch.autograd.Function): # keeps the packed weights for the backward pass
+    @staticmethod
+    def forward(ctx, x, packed, bias, shape):
+        ctx.save_for_backward(packed)
+        ctx.shape = shape
+        return torch.nn.functional.linear(x, _unpack(packed, shape, x.dtype), bias)
+
+    @staticmethod
+    def backward(ctx, g):
+        packed, = ctx.saved_tensors
+        return g @ _unpack(packed, ctx.shape, g.dtype), None, None, None
+
+# %% ../nbs/35_rehearsal.ipynb #dd6ca68b
+class _PackedLinear(torch.nn.Linear):
+    "A linear layer that takes the memory of a quantised one."
+    def __init__(self, layer, bits): # 8 or 4
+        torch.nn.Module.__init__(self)
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        w, self.bias, self.compute_dtype = layer.weight, layer.bias, layer.weight.dtype
+        packed = torch.empty(w.numel()*bits//8, dtype=torch.uint8, device=w.device)
+        self.weight = torch.nn.Parameter(packed, requires_grad=False)
+        scales = len(w) if bits == 8 else w.numel()//64
+        self.register_buffer('scales', torch.empty(scales, dtype=torch.float32, device=w.device))
+
+    def forward(self, x):
+        shape, half = (self.out_features, self.in_features), x.to(self.compute_dtype)
+        return _LinearOfPacked.apply(half, self.weight, self.bias, shape).to(x.dtype)
+
+def _pack(net, weights): # the linear layers in its blocks; 'int8' or 'nf4'
+    for name, m in list(net.named_modules()):
+        if type(m) is torch.nn.Linear and _is_flow_target(name, 'all'):
+            net.set_submodule(name, _PackedLinear(m, _BITS[weights]))
+
+# %% ../nbs/35_rehearsal.ipynb #462d5a43
+def _model(kind, config): # of diffusers or transformers
+    import diffusers, transformers
+    if hasattr(diffusers, kind): return getattr(diffusers, kind).from_config(config)
+    made = getattr(transformers, kind)
+    return made(made.config_class.from_dict(config))
+
+def _flow_models(configs, dtype, text, weights): # part of a pipeline -> its model, or None
+    wanted = {k for k in configs['parts'] if text or 'text' not in k}
+    parts = {k: _model(*p) if k in wanted else None for k, p in configs['parts'].items()}
+    for k in ('transformer', 'vae'): torch.nn.Module.to(parts[k], dtype) # tables as well
+    if weights: _pack(parts['transformer'], weights)
+    for m in parts.values():
+        if m: m.requires_grad_(False).eval()
+    return parts
+
+# %% ../nbs/35_rehearsal.ipynb #18d1bbb1
+def _empty_flow(configs, gpu, dtype, device, text, weights):
+    import diffusers
+    with gpu.loading() if gpu else nullcontext(), _made_with(dtype, device):
+        models = _flow_models(configs, dtype, text, weights)
+    made = [m for m in models.values() if m]
+    if gpu: gpu.mark('weights', [x for m in made for x in m.state_dict().values()])
+    readers = {}
+    for k in (k for k in models if 'text' in k):
+        reader = readers[k.replace('text_encoder', 'tokenizer')] = _random_tokenizer()
+        reader.model_max_length = 77 if 'CLIP' in configs['parts'][k][0] else 2**15
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler.from_config(configs['noise'])
+    return getattr(diffusers, configs['kind'])(**models, **readers, scheduler=scheduler)
+
+# %% ../nbs/35_rehearsal.ipynb #76078d25
+def _check_weights(weights, configs): # `ValueError` for a quantisation that is none, or of a UNet
+    if weights and weights not in _BITS:
+        raise ValueError(f"weights '{weights}': take {', '.join(_BITS)}, or '' for the base's own")
+    if weights and 'parts' not in configs:
+        raise ValueError(f"weights '{weights}' are planned for transformers: leave it out for a UNet")
+
 # %% ../nbs/35_rehearsal.ipynb #3a71b8b7
-def empty_base(name:str='sd15', # tiny, sd14, sd15, sd21, sdxl, or a saved pipeline's folder
-               gpu:object=None, # what `rehearse` yields; None outside of a rehearsal, with another device
-               dtype:torch.dtype=torch.float16, # of the weights
+def empty_base(name:str='sd15', # such as tiny, sd15, sdxl, flux, qwen, or a saved pipeline's folder
+               gpu:object=None, # what `rehearse` yields; None outside of it, with another device
+               dtype:torch.dtype=None, # of the weights; default: float16, for transformers bfloat16
                device:object='cuda', # of the weights
-              )->object: # a StableDiffusionPipeline or StableDiffusionXLPipeline
+               text:bool=True, # whether a transformer's text encoders are there, or None
+               weights:str='', # 'int8' or 'nf4': of a transformer's blocks, as if quantised
+              )->object: # a pipeline of the base's own class
     "A base at its real size, frozen, without its weights' numbers; `ValueError` for no such base."
     from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
     from transformers import CLIPTokenizer
     configs = name if isinstance(name, dict) else _architecture(name)
+    _check_weights(weights, configs)
+    if 'parts' in configs:
+        return _empty_flow(configs, gpu, dtype or torch.bfloat16, device, text, weights)
     tokenizer = CLIPTokenizer.from_pretrained(asset('tiny')/'tokenizer')
     tokenizer.model_max_length = configs['text'][0].get('max_position_embeddings', 77)
-    with _made_with(dtype, device): models = _models(configs, tokenizer)
+    with _made_with(dtype or torch.float16, device): models = _models(configs, tokenizer)
     if gpu: gpu.mark('weights', [x for m in models.values() for x in m.state_dict().values()])
     scheduler = DDIMScheduler(**_NOISE, prediction_type=configs['predicts'])
     parts = dict(models, tokenizer=tokenizer, scheduler=scheduler)

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from io import StringIO
 import torch, torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from torch.utils._pytree import tree_map
 from .core import atomic_path, _check_number, generator
 from .bases import (_channels, _denoiser, _family, _FLOW_TARGETS, _FlowSchedule, _home,
@@ -494,7 +495,8 @@ def _matrices(unet)->list:
     "Parameters of linear and convolutional layers."
     kinds = torch.nn.Linear, torch.nn.Conv2d
     found = [p for m in unet.modules() if isinstance(m, kinds) for p in m.parameters(recurse=False)]
-    return [p for p in found if type(p) is torch.nn.Parameter and p.is_floating_point()] # not quantised ones
+    packed = is_traceable_wrapper_subclass # a quantised one, which has no dtype to change
+    return [p for p in found if p.is_floating_point() and not packed(p)]
 
 # %% ../nbs/13_trainable.ipynb #f5d328da
 def _is_small_on_cpu(unet): # for a few hundred positions fused attention costs more than it saves
