@@ -16,6 +16,7 @@ from configparser import ConfigParser
 from contextlib import contextmanager
 from pathlib import Path
 
+import site_pages
 import surface as names
 import whole
 from readme import readme
@@ -145,6 +146,9 @@ def docs():
             "refresh_quarto_yml(); proc_nbs(force=True, n_workers=2)")
     try: run(sys.executable, "-W", "ignore", "-c", code)
     except AssertionError as e: raise AssertionError(str(e).rpartition("Exception: ")[2] or str(e)) from e
+    site_pages.before(TOP/"_proc") # what Quarto runs
+    wrong = site_pages.faults(TOP/"_proc")
+    assert not wrong, "\n".join(wrong)
 
 
 def readme_is_index():
