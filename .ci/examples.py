@@ -66,7 +66,7 @@ def plain(line):
 def found():
     "Command -> the first page that prints it."
     told = {}
-    for job in cli.JOBS.values():
+    for job in cli._JOBS.values():
         for line in job.examples: told.setdefault(line, f"loramix {job.__name__} --help")
     for page in sorted([TOP/"README.md", *(TOP/"nbs").rglob("*.ipynb")]):
         if any(p.startswith((".", "_")) for p in page.relative_to(TOP).parts): continue
@@ -88,8 +88,8 @@ def of_page(page):
 def mention(line):
     "Whether a job is only named, as in the folder that `loramix sweep` wrote: it takes files, and none is given."
     words = shlex.split(line)
-    if words[0] != "loramix" or len(words) > 2 or words[-1] not in cli.JOBS: return False
-    return any(not a.option_strings and a.nargs != "*" for a in cli.build_parser(words[1])._actions) or words[1] in (
+    if words[0] != "loramix" or len(words) > 2 or words[-1] not in cli._JOBS: return False
+    return any(not a.option_strings and a.nargs != "*" for a in cli._build_parser(words[1])._actions) or words[1] in (
         "sweep", "mix", "breed", "doctor")
 
 

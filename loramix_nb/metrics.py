@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from .classifier import _augment, bootstrap, _load_backbone
 from .core import asset, atomic_path, device, progress, read_json, write_json
 from .painter import (blend, COLOURS, draw_scene, ERAS, paint, PLAIN, random_style,
-                                SUBJECTS, TIMES, vary, WHERE)
+                                SUBJECTS, _TIMES, vary, WHERE)
 
 # %% ../nbs/26_metrics.ipynb #64cbbd81
 def _stage(i, o, k=3, stride=2):
@@ -78,7 +78,7 @@ class _PaintedCLIP(nn.Module):
 # %% ../nbs/26_metrics.ipynb #3a0749ca
 def _vocabulary()->list[str]: # sorted
     "The words of the painter's captions."
-    texts = [*COLOURS, *WHERE.values(), *SUBJECTS, *TIMES, *ERAS]
+    texts = [*COLOURS, *WHERE.values(), *SUBJECTS, *_TIMES, *ERAS]
     words = set(' '.join([*texts, 'dress coat flowers fruit roofs plain']).replace('_', ' ').split())
     return sorted(words - set('a an in the of at by with'.split()))
 

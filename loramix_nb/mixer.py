@@ -9,6 +9,7 @@ __all__ = ['early', 'late', 'Mixer', 'mix_into', 'unmix', 'current_mixer', 'betw
 
 # %% ../nbs/19_mixer.ipynb #82bd2629
 import math, weakref
+from functools import partial
 from itertools import product
 import numpy as np, torch, torch.nn.functional as F
 from diffusers import DiffusionPipeline
@@ -187,10 +188,45 @@ def _check_fits(pipe, name, lora):
             raise ValueError(f"LoRA '{name}' changes '{k}' of shape {list(lora[k].shape)}, but in "
                              f"this base it is {list(_shape(m))}; load the base it was trained on")
 
+# %% ../nbs/19_mixer.ipynb #0db7e1f6
+class _Composed:
+    "A denoiser's `forward` as the weighted mean of several: one for each LoRA, alone."
+    def __init__(self, net, mixer): # weak references: a cycle would keep both in memory
+        self.net, self.mixer, self.before = weakref.ref(net), weakref.ref(mixer), vars(net).get('forward')
+        net.forward = self
+
+    def __call__(self, *args, **kw):
+        net, mixer = self.net(), self.mixer()
+        forward = self.before or partial(type(net).forward, net)
+        shares, passes = mixer.select.shares(mixer.rows(mixer.now, at=mixer.moment[0])), []
+        for i in range(len(mixer.names)):
+            mixer._set_alone(i)
+            passes.append(forward(*args, **kw))
+        return _weighted_mean(passes, shares)
+
+    def remove(self):
+        if self.before: self.net().forward = self.before
+        else: del self.net().forward
+
+# %% ../nbs/19_mixer.ipynb #9cab8202
+def _weighted_mean(outs, shares): # what a denoiser returns, of one pass for each LoRA; shares [B, N]
+    found = [o[0] for o in outs]
+    def of(n, i): return shares[:, i].repeat(n//len(shares) if len(shares) > 1 else n)
+    if isinstance(found[0], (list, tuple)): # a tensor for each picture
+        n = len(found[0])
+        mean = [sum(of(n, i)[j].to(x[j])*x[j] for i, x in enumerate(found)) for j in range(n)]
+    else:
+        n, dims = len(found[0]), [1]*(found[0].ndim - 1)
+        mean = sum(of(n, i).to(x).view(-1, *dims)*x for i, x in enumerate(found))
+    if isinstance(outs[0], tuple): return mean, *outs[0][1:]
+    outs[0].sample = mean
+    return outs[0]
+
 # %% ../nbs/19_mixer.ipynb #a37dc993
 class Mixer:
     "Several LoRAs in one pipeline, with separate weights for every picture of a batch."
-    def __init__(self, pipe:object, loras:dict): # name -> Lora
+    def __init__(self, pipe:object, loras:dict, # name -> Lora
+                 select:object=None): # a `Selector`, which decides in each step what acts
         for name, lora in loras.items(): _check_fits(pipe, name, lora)
         net = _denoiser(pipe)
         if any(p.device.type == 'meta' for p in net.parameters()):
@@ -203,12 +239,15 @@ class Mixer:
             changes = {i: lora[k] for i, lora in enumerate(loras.values()) if k in lora}
             self._hook_layer(k, _find_layer(pipe, k), changes)
         self.flattened = [l for l in self.layers if self.family.flattens(l.name)]
+        self.select = select
+        if select: select.begin(loras, self.home)
         self.changes_text = [any(k.startswith('text_encoder') for k in lora)
                              for lora in loras.values()]
         self.text = any(self.changes_text) # prompts are encoded anew for new weights
         self.hook = net.register_forward_pre_hook(self._follow, with_kwargs=True)
         self._share_diagonals(set())
         self.set([0.]*len(self.names))
+        self.composed = _Composed(net, self) if select and select.composes else None
 
     def _hook_layer(self, name, base, changes): # changes: number of the LoRA -> its Factors
         layer = _MixedLayer(base, changes, None)
@@ -220,6 +259,7 @@ class Mixer:
         diagonals, self.parts = {}, parts
         for l in self.layers:
             key = l.owner, l.like.device, tuple(_is_within(l.name, p) for p in sorted(parts))
+            if self.select: key = l.name if self.select.by_layer else (key, l.name.startswith('text_encoder'))
             if key not in diagonals:
                 diagonals[key] = _Diagonal(l.owner, l.like)
                 diagonals[key].layer = l.name
@@ -264,18 +304,35 @@ class Mixer:
         if parts != self.parts: self._share_diagonals(parts)
         return self._write(0.)
 
-    def _write(self, at):
-        W = None if self.parts or self.ramps else torch.tensor(self.now) # the same for all layers
+    def _write(self, at, step=0, steps=1):
+        self.moment = at, step, steps
+        alike = not (self.parts or self.ramps or self.select) # in all layers
+        W = torch.tensor(self.now) if alike else None
         for d in self.diagonals: d.set(self._weights_of(d, at) if W is None else W)
         return self
+
     def _weights_of(self, d, at):
-        return torch.tensor([[_weight_at(x, d.layer, at) for x in r] for r in self.now])
+        W = torch.tensor([[_weight_at(x, d.layer, at) for x in r] for r in self.now])
+        if not self.select or d.layer.startswith('text_encoder'): return W # texts are read once
+        return self.select.weights(W, d.layer, *self.moment[1:])
+
+    def _set_alone(self, i): # the LoRA with this number, in the part that paints
+        for d in self.diagonals:
+            if d.layer.startswith('text_encoder'): continue
+            W = self._weights_of(d, self.moment[0])
+            d.set(torch.where(torch.arange(W.shape[1]) == i, W, 0.))
 
     def _follow(self, net, args, kw): # before each step
         for l in self.flattened: l.lengths = self.family.lengths(l.name, args)
-        if not self.ramps: return
-        t = torch.as_tensor(args[1] if len(args) > 1 else kw['timestep']).flatten()[0]
-        self._write(self._moment(float(t)))
+        if not (self.ramps or self.select): return
+        t = float(torch.as_tensor(args[1] if len(args) > 1 else kw['timestep']).flatten()[0])
+        self._write(self._moment(t), *self._step(t))
+
+    def _step(self, t): # which of how many; a sampler may take a step in two halves
+        last = self.scheduler.config.num_train_timesteps
+        steps = torch.as_tensor(self.scheduler.timesteps).float().cpu().unique().flip(0)
+        if self.family.flow: t = self.family.noise_share(t)*last
+        return int((steps - t).abs().argmin()), len(steps)
 
     def _moment(self, t): # 0 noise … 1 picture
         last = self.scheduler.config.num_train_timesteps # the timestep of pure noise
@@ -289,6 +346,7 @@ class Mixer:
     def remove(self):
         "Remove all hooks; the pipeline is then as it was."
         for h in (self, *self.layers): h.hook.remove()
+        if self.composed: self.composed.remove()
 
     def __repr__(self): return f'Mixer of {", ".join(self.names)} over {len(self.layers)} layers'
 
@@ -319,9 +377,10 @@ def _has_ramp(w):
 # %% ../nbs/19_mixer.ipynb #a0608714
 def mix_into(pipe:'DiffusionPipeline', # of any family; move it to its device first
              loras:dict, # name -> Lora; any ranks, not necessarily the same layers
+             select:object=None, # one of `SELECTORS`, which decides in each step what acts
             )->Mixer: # all weights zero until `set`
     "Put LoRAs into a pipeline, in place of earlier ones. `ValueError` for one of another family."
-    mixer = Mixer(pipe, loras)
+    mixer = Mixer(pipe, loras, select)
     unmix(pipe)
     _denoiser(pipe).mixer = mixer # there all pipelines that share it find it
     return mixer

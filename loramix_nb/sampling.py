@@ -24,15 +24,14 @@ from .core import (atomic_path, _check_number, _damage_as_value_error, fingerpri
                              load_base, _my_share, _path_inside, progress, read_jsonl,
                              _wait_for_all, _with_steps, write_jsonl)
 from .bases import (_channels, _denoiser, _family, _home, _NAMES, native_size, _shrink)
-from .latents import (_decodes_on_cpu, _decoding_in_parts, _device_of,
-                                _vae_in_precision)
+from .latents import _decodes_on_cpu, _decoding_in_parts, _device_of, _vae_in_precision
 from .lora import Lora
 from .formats import load_lora
 from .merging import merge_factors
 from .mixer import (_CachedForward, _check_weight, current_mixer,
                               _fitting_pictures, mix_into, _is_number, unmix, _weight_at)
-from .sheets import (_film_kind, grid, label, _nonzero, _save_film, _stack_sheets,
-                               triangle)
+from .selectors import Selector, _selector_of
+from .sheets import _film_kind, grid, label, _nonzero, _save_film, _stack_sheets, triangle
 from diffusers import DiffusionPipeline
 
 # %% ../nbs/22_sampling.ipynb #8dd6737b
@@ -360,7 +359,6 @@ _FLOW_SCHEDULERS = {'Euler': (_EULER, {}), 'Euler Karras': (_EULER, {'use_karras
                     'Euler exponential': (_EULER, {'use_exponential_sigmas': True}),
                     'Euler beta': (_EULER, {'use_beta_sigmas': True})}
 
-# %% ../nbs/22_sampling.ipynb #d40a38de
 def _make_scheduler(pipe, # whose configuration it takes over
               name:str, # a key of `SCHEDULERS` in any case, or the name of a diffusers class
              ): # a scheduler of diffusers
@@ -539,6 +537,7 @@ def sweep(pipe:'DiffusionPipeline|dict', # of any family; or name -> pipeline or
           batch:int=32, # pictures in a pass
           schedulers:list=None, # keys of `SCHEDULERS`; default: the pipeline's own
           baselines:list=(), # any of 'none', 'alone', 'factors'
+          select:Selector=None, # one of `SELECTORS`, such as SELECTORS['k_lora']()
           reader:Callable=None, # (pipe, prompt, negative) -> embeddings, as `compel_states`
           callback:Callable=None, # (steps done, of how many) -> True raises `StopSampling`
           **kw # for the pipeline, the same for all pictures: height, image, strength …
@@ -548,7 +547,7 @@ def sweep(pipe:'DiffusionPipeline|dict', # of any family; or name -> pipeline or
     _check_pass(batch)
     _check_arguments(pipe, kw)
     loras, out = _load_all(loras), Path(out)
-    mixer = mix_into(pipe, loras)
+    mixer = mix_into(pipe, loras, select)
     try:
         axes = _axes(mixer, baselines, prompts=prompts, seeds=seeds, weights=weights,
                      schedulers=schedulers, steps=steps, guidance=guidance, negative=negative)
@@ -603,8 +602,7 @@ def _baselines(names, mixes, baselines): # (mix, None or 'factors')
     none, more = dict.fromkeys(names, 0.), []
     if 'none' in baselines: more.append((none, None))
     if 'alone' in baselines: more += [({**none, k: 1.}, None) for k in names]
-    for w in mixes if 'factors' in baselines else []:
-        if len(_nonzero(w)) < 2: continue
+    for w in (m for m in mixes if 'factors' in baselines and len(_nonzero(m)) > 1):
         if not all(map(_is_number, w.values())):
             raise ValueError(f"factors are averaged with plain numbers, not with {w}")
         more.append((w, 'factors'))
@@ -634,6 +632,7 @@ def _shared_columns(pipe, loras, reader, kw): # the same in all rows of a sweep
     shared = dict(dtype=_dtype_name(pipe), base=fingerprint(pipe),
                   loras={k: _content_id(v) for k, v in loras.items()})
     if reader: shared['reader'] = reader.__name__
+    if s := current_mixer(pipe).select: shared['select'] = [s.name, s.settings]
     if kw: shared['extra'] = {k: _to_json(v) for k, v in kw.items()}
     return shared
 
@@ -682,8 +681,7 @@ def _paint_missing(pipe, loras, out, todo, batch, **kw):
     bar.close()
 
 def _setting(r): # what all pictures of a pass share
-    merged = json.dumps(r['weights']) if 'method' in r else ''
-    return r['scheduler'], r['steps'], r['guidance'], merged
+    return r['scheduler'], r['steps'], r['guidance'], 'method' in r and json.dumps(r['weights'])
 
 @contextmanager
 def _sweep_setting(pipe, loras, row): # with a row's scheduler and LoRAs; yields row -> weights
@@ -695,7 +693,7 @@ def _sweep_setting(pipe, loras, row): # with a row's scheduler and LoRAs; yields
             yield lambda r: [1.]
             return
         mixer = current_mixer(pipe)
-        if not mixer or mixer.names != list(loras): mix_into(pipe, loras)
+        if not mixer or mixer.names != list(loras): mix_into(pipe, loras, _selector_of(row))
         yield lambda r: current_mixer(pipe)._row(_nonzero(r['weights']))
 
 # %% ../nbs/22_sampling.ipynb #50d0108f

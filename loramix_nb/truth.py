@@ -19,7 +19,7 @@ from shutil import copyfile
 import numpy as np, torch
 from .core import atomic_path, progress
 from .painter import (blend, COLOURS as PIGMENTS, draw_scene, ERAS, paint, PLAIN,
-                                SUBJECTS, TIMES, vary, WHERE)
+                                SUBJECTS, _TIMES, vary, WHERE)
 from .data import paint_collection, Paintings
 from .bases import native_size
 from .shards import precompute, Shards
@@ -40,7 +40,7 @@ def _scene_of(prompt:str,  # in the painter's words: 'A painting of a red cat by
     text, words = prompt.lower(), {s: s for s in SUBJECTS} | {'vase of flowers': 'vase of'}
     def find(options): return [k for k, w in options.items() if re.search(rf'\b{w}\b', text)]
     subject, setting = find({s: words[s] for s in SUBJECTS}), find(WHERE)
-    time, pigment = find({t: t for t in TIMES[1:]}), find({c: c for c in PIGMENTS})
+    time, pigment = find({t: t for t in _TIMES[1:]}), find({c: c for c in PIGMENTS})
     if len(subject) != 1 or len(setting) != 1:
         raise ValueError(f"the painter has no scene for {prompt!r}: it takes one subject "
                          f"({', '.join(SUBJECTS)}) and one place ({', '.join(WHERE.values())})")
