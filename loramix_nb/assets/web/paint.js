@@ -43,7 +43,7 @@ function start(wanted, tell) {
     worker.postMessage({do: 'paint', id, channel, ...request})
   }
   worker.postMessage({do: 'load', wanted})
-  return {ready, paint}
+  return {ready, paint, stop: () => worker.terminate()}
 }
 
 const seconds = ms => `${(ms / 1000).toFixed(1)} s`
@@ -123,6 +123,7 @@ export function mount(root) {
       root.querySelector('[tabindex="0"], input[type=range]')?.focus({preventScroll: true})
       root.dispatchEvent(new CustomEvent('ready', {bubbles: true, detail: made}))
     } catch (e) {
+      engine?.stop()
       engine = undefined
       button.disabled = false
       about.textContent = ` It did not work: ${e.message}. The strip above shows what it would paint.`
