@@ -138,6 +138,11 @@ def browser():
     print(run(sys.executable, TOP/".ci"/"browser.py", timeout=1500).strip())
 
 
+def page():
+    "The page that paints does so in a real browser, as Python paints, without a kernel."
+    print(run(sys.executable, "-W", "ignore", TOP/".ci"/"page.py", timeout=900).strip())
+
+
 def docs():
     "The notebooks can be made into the site: what Quarto renders is in _proc."
     # Only exported cells and cells with an import are executed for it: one that does both an import and something
@@ -176,7 +181,8 @@ def wheel():
         print(run(python, TOP/".ci"/"first_minute.py", TOP/"README.md", cwd=tmp/"work", timeout=600).strip())
 
 
-STEPS = (clean, export, lint, notebooks, examples, layers, surface, readme_is_index, site, docs, fuzz, browser, wheel)
+STEPS = (clean, export, lint, notebooks, examples, layers, surface, readme_is_index, site, docs, fuzz, browser, page,
+         wheel)
 
 
 def main(steps):

@@ -24,7 +24,7 @@ def _job(*examples:str # commands, shown at the end of its help
     "Decorator: make a function a subcommand."
     def keep(fn):
         fn.examples = examples
-        _JOBS[fn.__name__.lstrip('_')] = fn
+        _JOBS[fn.__name__.lstrip('_').replace('_', '-')] = fn
         return fn
     return keep
 
@@ -59,7 +59,7 @@ def _run_job(name:str, # a key of `_JOBS`
 # %% ../nbs/41_cli.ipynb #003c4315
 def _overview()->str:
     "One line for each job."
-    lines = [f"  {name:<9}{fn.__doc__.splitlines()[0]}" for name, fn in _JOBS.items()]
+    lines = [f"  {name:<11}{fn.__doc__.splitlines()[0]}" for name, fn in _JOBS.items()]
     return '\n'.join(['usage: loramix JOB ...; `loramix JOB --help` explains a job', '', *lines])
 
 # %% ../nbs/41_cli.ipynb #3e67efbe
@@ -708,6 +708,27 @@ def _app(*loras:str,         # two LoRA files or more; default: three of the pai
     print(f'http://127.0.0.1:{port}/?token={token}  (Ctrl-C stops it)', flush=True)
     _serve(page.resolve(), port, token)
     return {'page': str(page)}
+
+# %% ../nbs/41_cli.ipynb #39e0aa02
+@_job('loramix export-web', 'loramix export-web a.safetensors b.safetensors -o page')
+def _export_web(*loras:str,   # LoRA files of that base; default: three of the painter's eras
+                out:str='page', # folder to write
+                base:str='tiny', # tiny, or a folder with a Stable Diffusion as small
+                runtime:str='', # unpacked package of onnxruntime-web; '' leaves it out
+                licence:str='', # of the base, if it is not one of the package's
+               )->dict:
+    "Write a folder that paints mixes in a browser."
+    from loramix_nb.core import asset, load_base
+    from loramix_nb.formats import _distinct_names, load_lora
+    from loramix_nb.web import export_web
+    _check_out_folder(out)
+    eras = [str(asset(f'eras/{e}.safetensors')) for e in ('early_renaissance', 'expressionism', 'pop_art')]
+    files = _distinct_names(_files(loras) if loras else eras)
+    mixed = {n: load_lora(f) for n, f in files.items()}
+    made = export_web(load_base(base, 'cpu'), mixed, out, runtime, licence)
+    size = sum(f['bytes'] for f in made['files'].values())
+    return {'folder': out, 'megabytes': round(size/1e6, 1), 'differences': made['differences'],
+            'licences': {l['name']: l['licence'] for l in made['loras']}}
 
 # %% ../nbs/41_cli.ipynb #291dd880
 @_job('loramix report runs/demo')

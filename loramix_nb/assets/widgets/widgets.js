@@ -17,7 +17,7 @@ export function h(tag, props = {}, ...kids) {
 }
 
 /** Call `fn` now and whenever one of these traits changes, until the view is gone. */
-function follow(model, signal, traits, fn) {
+export function follow(model, signal, traits, fn) {
   for (const t of traits) {
     model.on(`change:${t}`, fn)
     signal.addEventListener('abort', () => model.off(`change:${t}`, fn))
@@ -25,7 +25,7 @@ function follow(model, signal, traits, fn) {
   fn()
 }
 
-function set(model, changes) {
+export function set(model, changes) {
   for (const [k, v] of Object.entries(changes)) model.set(k, v)
   model.save_changes()
 }
@@ -57,7 +57,7 @@ async function copy(text, say) {
 }
 
 /** The note, which screen readers read aloud; its line is there even when it is empty, so that nothing jumps. */
-function note(model, signal) {
+export function note(model, signal) {
   const p = h('p', {class: 'lm-note', role: 'status', 'aria-live': 'polite'})
   follow(model, signal, ['note'], () => { p.textContent = model.get('note') || '\u00a0' })
   return p
@@ -89,7 +89,7 @@ const die = () => icon(h('path', {d: 'M4 2h8l2 2v8l-2 2H4l-2-2V4z'}), [[5, 5], [
 const padlock = () => icon(h('path', {d: 'M3.5 7.5h9v6.5h-9z'}), h('path', {d: 'M5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5', class: 'lm-shackle'}))
 
 /** Prompt and seed of a picture; the seed in the range of other programs, with a die, and a lock that keeps it for a new prompt. */
-function scene(model, signal) {
+export function scene(model, signal) {
   const roll = () => crypto.getRandomValues(new Uint32Array(1))[0], locked = () => lock.getAttribute('aria-pressed') === 'true'
   const f = field('Seed', {class: 'lm-seed', min: 0, max: 4294967295, step: 1, moved: v => set(model, {seed: v})})
   follow(model, signal, ['seed'], () => f.show(model.get('seed')))
@@ -106,7 +106,7 @@ function scene(model, signal) {
 }
 
 /** A slider and its value. It takes any hundredth; a key moves it to the next twentieth, with Shift to the next hundredth. */
-function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text = percent, words, moved, typed, ...more}) {
+export function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text = percent, words, moved, typed, ...more}) {
   const number = typed && field(name, {class: 'lm-number', min, max, moved: v => { show(v); moved(v) }})
   const out = number ? number.input : h('output', {}), input = h('input', {type: 'range', min, max, step: fine, 'aria-label': name, ...more,
     oninput: () => to(+input.value, fine)})
@@ -155,7 +155,7 @@ function studio(model, root, signal, title, controls) {
 const swatch = (model, i) => h('i', {class: 'lm-swatch', style: `background:${model.get('colours')[i]}`})
 
 /** A slider between two styles: `get` gives the share of the second, `go` sets it. */
-function between(model, signal, get, go) {
+export function between(model, signal, get, go) {
   const [a, b] = model.get('names'), words = v => `${percent(1 - v)} ${a}, ${percent(v)} ${b}`
   const f = fader(`From ${a} to ${b}`, {class: 'lm-alpha-range', fine: 0.05, words, text: v => v.toFixed(2), moved: go})
   follow(model, signal, ['at'], () => f.show(get()))
@@ -196,7 +196,7 @@ export function weights(x, y) {
 }
 
 /** A point in a triangle of three styles: `get` gives their shares, `go` sets them. */
-function among(model, signal, get, go) {
+export function among(model, signal, get, go) {
   const names = model.get('names'), colours = model.get('colours'), [W, H, M] = [260, 225, 22]
   const xy = w => { const [x, y] = point(w); return [M + x * W, M + y * H] }
   const corners = [0, 1, 2].map(i => xy([0, 1, 2].map(j => +(i === j))))
