@@ -111,10 +111,10 @@ class _PictureCache:
             while self.size > self.max_bytes and len(self.files) > 1:
                 self.size -= len(self.files.popitem(last=False)[1][0])
 
-    def best(self, scene, row:tuple): # (distance, steps, PNG bytes, pixel id), or None
-        "The nearest picture of a scene; of equally near ones, the one with most steps."
+    def best(self, scene, row:tuple, most:float=np.inf): # (distance, steps, PNG bytes, pixel id), or None
+        "The nearest picture of a scene with at most `most` steps; of equally near ones, the one with most."
         with self.lock:
-            there = [k for k in self.files if k[0] == scene]
+            there = [k for k in self.files if k[0] == scene and k[2] <= most]
             if not there: return None
             step = np.array([k[1] for k in there]) - row
             d = np.sqrt(np.maximum(np.einsum('ki,ij,kj->k', step, self.G, step), 0))
@@ -157,26 +157,28 @@ class _Renderer:
                  guidance:float=4., negative:str='',
                  max_bytes:int=64 << 20): # of cached pictures
         self.pipe, self.loras = _pipeline_copy(pipe), loras
-        self.steps, self.preview_steps = steps, min(preview_steps, steps)
+        self.steps, self.fewest = steps, preview_steps
         self.guidance, self.negative, self.lock = guidance, negative, threading.RLock()
         mix_into(self.pipe, loras)
         self.cache, self.states = _PictureCache(gram(list(loras.values())), max_bytes), {}
 
-    def scene(self, prompt, seed): return prompt, seed # the settings beside the mix
+    @property
+    def preview_steps(self): return min(self.fewest, self.steps)
+    def scene(self, prompt, seed): return prompt, seed, self.negative, self.guidance # beside the mix
     def row(self, weights:dict)->tuple: return tuple(float(weights.get(k, 0.)) for k in self.loras)
 
     def paint(self, weights:dict, # name -> weight
               prompt:str, seed:int, steps:int=None, # the full number if None
               stale:Callable=lambda: False)->np.ndarray: # uint8 [H, W, 3]
         "The picture that `generate` would paint, cached; raises `StopSampling` when it is superseded."
+        scene, guidance, steps = self.scene(prompt, seed), self.guidance, steps or self.steps
         job = dict(prompt=prompt, negative=self.negative, seed=int(seed), weights=self.row(weights))
-        steps = steps or self.steps
         with self.lock:
             if stale(): raise StopSampling("not started: a newer request replaced it")
             if len(self.states) > 99: self.states.clear()
-            picture = _paint_batch(self.pipe, [job], steps, self.guidance, self.states, lambda *_: stale())[0]
+            picture = _paint_batch(self.pipe, [job], steps, guidance, self.states, lambda *_: stale())[0]
         picture = np.rint(picture * 255).astype(np.uint8)
-        self.cache.put(self.scene(prompt, seed), job['weights'], steps, picture)
+        self.cache.put(scene, job['weights'], steps, picture)
         return picture
 
 # %% ../nbs/37_studio.ipynb #e38e2903
@@ -310,15 +312,23 @@ class _BaseWidget(anywidget.AnyWidget):
         display(data, raw=True)
 
 # %% ../nbs/37_studio.ipynb #dbb6aff9
+_BOUNDS = {'steps': (1, 1000), 'guidance': (0, 100)}
+
 class _MixWidget(_BaseWidget):
     "A picture of a mix with its controls."
-    controls = traitlets.List(['at', 'prompt', 'seed']).tag(sync=True)
+    controls = traitlets.List(['at', 'prompt', 'seed', 'negative', 'steps', 'guidance']).tag(sync=True)
     names = traitlets.List().tag(sync=True)
     colours = traitlets.List().tag(sync=True)
     at = traitlets.List(traitlets.Float()).tag(sync=True)   # where the controls are
     prompt = traitlets.Unicode().tag(sync=True)
     seed = traitlets.Int().tag(sync=True)
+    negative = traitlets.Unicode().tag(sync=True)
+    steps = traitlets.Int(20).tag(sync=True) # of the full picture
+    guidance = traitlets.Float(4.).tag(sync=True)
     seen = traitlets.Dict().tag(sync=True) # png, mark, stage, words
+    can = traitlets.List([False, False]).tag(sync=True) # undo, redo
+    history = traitlets.List().tag(sync=True) # small pictures, the latest first: png, mark, words
+    given = traitlets.Dict().tag(sync=True) # a file for the browser to keep: name, png
     saved = traitlets.List().tag(sync=True) # names of recipes in the folder
 
     def __init__(self, pipe, # a text-to-image pipeline
@@ -332,12 +342,14 @@ class _MixWidget(_BaseWidget):
         self._check()
         self.renderer = self._make_renderer(pipe, **settings)
         self.folder, self.showing = Path(folder), threading.RLock()
-        self.actions, self.worker = {'save': self.save, 'load': self.load}, _LatestOnly(self._paint)
-        names = list(loras)
+        self.actions = {k: getattr(self, k) for k in ('save', 'load', 'undo', 'redo', 'revisit', 'download', 'restore')}
+        self.worker, self.past, self.future, self.states = _LatestOnly(self._paint), [], [], {}
+        self.state, self.changed_at, names, e = None, 0., list(loras), self.renderer
         super().__init__(names=[_display_name(n) for n in names],
                          colours=[_style_colour(n, names) for n in names], prompt=prompt,
-                         seed=seed, at=self.start() if at is None else list(at), saved=self._saved_names())
-        self.observe(lambda _: self._moved(), ['at', 'prompt', 'seed'])
+                         seed=seed, at=self.start() if at is None else list(at), saved=self._saved_names(),
+                         negative=e.negative, steps=e.steps, guidance=float(e.guidance))
+        self.observe(lambda _: self._moved(), self.controls)
         self._moved()
 
     def _check(self): pass
@@ -357,7 +369,15 @@ class _MixWidget(_BaseWidget):
     def _valid_seed(self, proposal): # JavaScript's numbers are exact up to here
         return _check_number('seed', proposal['value'], -2**53, 2**53, whole=True)
 
+    @traitlets.validate('steps', 'guidance')
+    def _valid_setting(self, proposal):
+        name, least, most = (proposal['trait'].name, *_BOUNDS[proposal['trait'].name])
+        return _check_number(name, proposal['value'], least, most, whole=name == 'steps')
+
     def _moved(self):
+        e = self.renderer
+        e.steps, e.guidance, e.negative = self.steps, self.guidance, self.negative
+        self._remember()
         self.code = self.lines()
         self._show()
         self.worker.ask((self.mix(), self.prompt, self.seed))
@@ -372,11 +392,12 @@ class _MixWidget(_BaseWidget):
     def _show(self): # the best picture for the present positions
         with self.showing:
             row = self.renderer.row(self.mix())
-            if not (best := self.renderer.cache.best(self.renderer.scene(self.prompt, self.seed), row)):
-                return
+            scene = self.renderer.scene(self.prompt, self.seed)
+            if not (best := self.renderer.cache.best(scene, row, self.steps)): return
             d, steps, picture, mark = best
             stage = 'nearest' if d else 'full' if steps == self.renderer.steps else 'preview'
             self.seen = dict(png=picture, mark=mark, stage=stage, words=self.caption(), at=list(self.at))
+            if stage == 'full': self._keep_in_history(picture, mark)
 
     @property
     def weights(self)->dict:
@@ -400,6 +421,97 @@ class _MixWidget(_BaseWidget):
 # %% ../nbs/37_studio.ipynb #1b983a64
 def _pixels(file): return np.asarray(Image.open(io.BytesIO(file)).convert('RGB')) # of a PNG's bytes
 
+# %% ../nbs/37_studio.ipynb #b2a7c794
+_HISTORY, _SMALL, _ONE_DRAG = 24, 96, .8 # pictures; pixels of their longer side; seconds
+
+@patch
+def _settings(self:_MixWidget)->dict: return {k: getattr(self, k) for k in self.controls}
+
+@patch
+def _set(self:_MixWidget, state:dict): # all at once: one picture is asked for
+    with self.hold_trait_notifications():
+        for k, v in state.items(): setattr(self, k, v)
+
+# %% ../nbs/37_studio.ipynb #a4caaf8a
+@patch
+def _remember(self:_MixWidget): # called after each change
+    now, at = self._settings(), time.monotonic()
+    if self.state not in (None, now):
+        drag = at - self.changed_at < _ONE_DRAG and [k for k in now if now[k] != self.state[k]] == ['at']
+        if not (drag and self.past): self.past.append(self.state)
+        self.future, self.changed_at = [], at
+    self.state, self.can = now, [bool(self.past), bool(self.future)]
+
+@patch
+def _travel(self:_MixWidget, source:list, target:list): # the last state of one list becomes the present
+    if not source: return
+    target.append(self.state)
+    self.state = state = source.pop() # no change to be remembered
+    self._set(state)
+    self.can, self.changed_at = [bool(self.past), bool(self.future)], 0.
+
+# %% ../nbs/37_studio.ipynb #d975887e
+@patch
+def undo(self:_MixWidget):
+    "Go back to the state before."
+    self._travel(self.past, self.future)
+
+@patch
+def redo(self:_MixWidget):
+    "Take the last `undo` back."
+    self._travel(self.future, self.past)
+
+# %% ../nbs/37_studio.ipynb #4a7984a7
+@patch
+def _keep_in_history(self:_MixWidget, png, mark): # a full picture
+    if self.history and self.history[0]['mark'] == mark: return
+    self.states[mark] = self._settings()
+    image = Image.open(io.BytesIO(png)).convert('RGB')
+    image.thumbnail((_SMALL, _SMALL))
+    new = dict(png=_png_bytes(np.asarray(image)), mark=mark, words=f'{self.prompt}: {self.caption()}')
+    self.history = [new, *(h for h in self.history if h['mark'] != mark)][:_HISTORY]
+    self.states = {h['mark']: self.states[h['mark']] for h in self.history}
+
+@patch
+def revisit(self:_MixWidget, mark:str): # of a picture in the history
+    "Set all controls as they were for a picture of the history."
+    if mark not in self.states: raise ValueError(f"no picture {mark!r:.40} is in the history")
+    self._set(self.states[mark])
+
+# %% ../nbs/37_studio.ipynb #3181ffb9
+@patch
+def _row(self:_MixWidget)->dict: # what a picture's file says
+    e = self.renderer
+    return dict(weights=self.mix(), prompt=self.prompt, seed=self.seed, steps=e.steps, guidance=e.guidance,
+                negative=e.negative, at=list(self.at))
+
+@patch
+def _file_name(self:_MixWidget)->str: # without a suffix
+    digest = hashlib.sha256(json.dumps(self._row()).encode()).hexdigest()
+    return re.sub(r'\W+', '_', self.caption())[:60] + '-' + digest[:8]
+
+@patch
+def _settings_of(self:_MixWidget, row:dict)->dict: # of a saved picture, also of an older one
+    return {k: row[k] for k in ('prompt', 'seed', 'negative', 'steps', 'guidance') if k in row}
+
+# %% ../nbs/37_studio.ipynb #4f075242
+@patch
+def download(self:_MixWidget):
+    "Hand the full picture to the browser, as a PNG file with its settings."
+    self.given = dict(name=f'{self._file_name()}.png', png=_png_bytes(self.picture, self._row()))
+
+@patch
+def restore(self:_MixWidget, file:bytes): # of a PNG
+    "Set the controls as a picture's file says."
+    try: row = json.loads(Image.open(io.BytesIO(file)).text['loramix'])
+    except Exception as e:
+        raise ValueError("this file holds no settings: drop a PNG that Download or Save has made") from e
+    if list(row.get('weights', {})) != list(self.mix()) or len(row.get('at', ())) != len(self.at):
+        raise ValueError(f"this picture mixes {', '.join(row.get('weights', {})) or 'nothing'}: "
+                         "open it in a widget with these styles")
+    self._set({**self._settings_of(row), 'at': row['at']})
+    self.note = 'opened the settings of a picture'
+
 # %% ../nbs/37_studio.ipynb #8ad25eb0
 @patch
 def _saved_names(self:_MixWidget):
@@ -410,10 +522,7 @@ def _saved_names(self:_MixWidget):
 def save(self:_MixWidget)->Path: # of the recipe
     "Write the recipe and the picture into the folder."
     picture, made = self.picture, self.recipe
-    row = dict(weights=self.mix(), prompt=self.prompt, seed=self.seed, steps=self.renderer.steps,
-               guidance=self.renderer.guidance, negative=self.renderer.negative)
-    digest = hashlib.sha256(json.dumps(row).encode()).hexdigest()
-    name = re.sub(r'\W+', '_', self.caption())[:60] + '-' + digest[:8]
+    row, name = self._row(), self._file_name()
     with atomic_path(self.folder/f'{name}.png') as p: p.write_bytes(_png_bytes(picture, row))
     file = made.save(self.folder/f'{name}.json')
     self.saved, self.note = self._saved_names(), f'saved as {name}'
@@ -427,5 +536,5 @@ def load(self:_MixWidget,
     if isinstance(name, Recipe): self.at = self.positions(name); return
     made = Recipe.load(_saved_file(self.folder, f'{name}.json'))
     row = json.loads(Image.open(_saved_file(self.folder, f'{name}.png')).text['loramix'])
-    at = self.positions(made)
-    self.at, self.prompt, self.seed, self.note = at, row['prompt'], row['seed'], f'loaded {name}'
+    self._set({**self._settings_of(row), 'at': self.positions(made)})
+    self.note = f'loaded {name}'

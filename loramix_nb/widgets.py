@@ -443,7 +443,7 @@ class _PhotoRenderer(_Renderer):
         G = np.pad(self.cache.G, (3, 0)) + np.diag([strong]*3 + [0]*len(loras))
         self.cache = _PictureCache(G, self.cache.max_bytes)
 
-    def scene(self, prompt, seed): return self.photo, prompt, seed
+    def scene(self, prompt, seed): return self.photo, *super().scene(prompt, seed)
     def row(self, weights):
         return tuple(float(weights.get(k, 0.)) for k in (*_KEPT_FROM_PHOTO, *self.loras))
 
@@ -468,7 +468,7 @@ class _PhotoRenderer(_Renderer):
 class TransferBoard(_MixWidget):
     "A photo restyled in a mix of styles."
     kind = traitlets.Unicode('transfer').tag(sync=True)
-    controls = traitlets.List(['photo', 'at', 'prompt', 'seed']).tag(sync=True)
+    controls = traitlets.List(['photo', 'at', 'prompt', 'seed', 'negative', 'steps', 'guidance']).tag(sync=True)
     photos = traitlets.List().tag(sync=True)
     photo = traitlets.Unicode().tag(sync=True)
     before = traitlets.Bytes().tag(sync=True)
@@ -485,7 +485,6 @@ class TransferBoard(_MixWidget):
     def _make_renderer(self, pipe, **settings):
         self.set_trait('photos', list(self.pictures)); self.photo = self.photos[0]
         self.has = [True, _has_ip_adapter(pipe), self.control is not None]
-        self.observe(lambda _: self._moved(), 'photo')
         return _PhotoRenderer(pipe, self.loras, self.pictures, self.control, **settings)
 
     def start(self):

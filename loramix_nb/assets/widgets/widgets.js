@@ -105,6 +105,64 @@ export function scene(model, signal) {
   return h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', f.input, f.wrong), dice, lock)
 }
 
+/** What is set once for all pictures of a studio, folded away: negative prompt, steps, guidance. */
+function settings(model, signal) {
+  const number = (trait, name, more) => {
+    const f = field(name, {class: `lm-${trait}`, ...more, moved: v => set(model, {[trait]: v})})
+    follow(model, signal, [trait], () => f.show(model.get(trait)))
+    return h('label', {}, name, f.input, f.wrong)
+  }
+  const negative = h('input', {type: 'text', class: 'lm-negative', onchange: () => set(model, {negative: negative.value})})
+  follow(model, signal, ['negative'], () => { negative.value = model.get('negative') })
+  return h('details', {class: 'lm-settings'}, h('summary', {}, 'settings'), h('div', {class: 'lm-scene lm-numbers'},
+    h('label', {class: 'lm-wide'}, 'Negative prompt', negative), number('steps', 'Steps', {min: 1, max: 1000, step: 1}),
+    number('guidance', 'Guidance', {min: 0, max: 100})))
+}
+
+/** Two pictures in one frame: what is left of the line is the one that was kept. */
+function wipe(img) {
+  const kept = h('img', {class: 'lm-kept', alt: '', hidden: true}), line = h('input', {type: 'range', min: 0, max: 100, value: 50, class: 'lm-line', hidden: true,
+    'aria-label': 'How much of the kept picture is shown', oninput: () => show()})
+  const show = () => { kept.style.clipPath = `inset(0 ${100 - line.value}% 0 0)`; line.setAttribute('aria-valuetext', `${line.value}% of the kept picture`) }
+  const toggle = on => {
+    kept.hidden = line.hidden = !on
+    if (on) { kept.src = still(img); kept.alt = `kept: ${img.alt}`; line.value = 50; show() }
+  }
+  return {frame: h('div', {class: 'lm-frame'}, img, kept), line, toggle}
+}
+
+/** A copy of what an <img> shows, which stays when the picture changes. */
+function still(img) {
+  const c = h('canvas', {width: img.naturalWidth, height: img.naturalHeight})
+  c.getContext('2d').drawImage(img, 0, 0)
+  return c.toDataURL('image/png')
+}
+
+/** The pictures of this session, the latest first; a click brings back all settings of one. */
+function history_of(model, signal) {
+  const box = h('div', {class: 'lm-thumbs lm-history', role: 'group', 'aria-label': 'History'})
+  follow(model, signal, ['history'], () => {
+    const had = new Map([...box.children].map(b => [b.dataset.mark, b]))
+    box.replaceChildren(...model.get('history').map(p => had.get(p.mark) || h('button', {type: 'button', 'data-mark': p.mark, title: p.words,
+      'aria-label': `back to ${p.words}`, onclick: () => ask(model, {do: 'revisit', mark: p.mark})}, thumb(p))))
+  })
+  roam(box, 'button', false)
+  return box
+}
+
+/** Hand a file of the model to the browser. */
+function keep_files(model, signal) {
+  const give = () => {
+    const {name, png} = model.get('given')
+    if (!name || !png) return
+    const url = URL.createObjectURL(new Blob([png], {type: 'image/png'}))
+    h('a', {href: url, download: name}).click()
+    setTimeout(() => URL.revokeObjectURL(url), 1e4)
+  }
+  model.on('change:given', give)
+  signal.addEventListener('abort', () => model.off('change:given', give))
+}
+
 /** A slider and its value. It takes any hundredth; a key moves it to the next twentieth, with Shift to the next hundredth. */
 export function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text = percent, words, moved, typed, ...more}) {
   const number = typed && field(name, {class: 'lm-number', min, max, moved: v => { show(v); moved(v) }})
@@ -140,16 +198,35 @@ function studio(model, root, signal, title, controls) {
     saved.replaceChildren(h('option', {value: ''}, model.get('saved').length ? 'load a saved recipe …' : 'no saved recipes'),
       ...model.get('saved').map(n => h('option', {value: n}, n)))
   })
-  const [button, pre] = lines(model, signal, say)
-  root.append(h('section', {class: `lm lm-studio lm-${model.get('kind')}`, role: 'group', 'aria-label': title},
+  const [button, pre] = lines(model, signal, say), act = (name, text) => h('button', {type: 'button', class: `lm-${name}`, onclick: () => ask(model, {do: name})}, text)
+  const undo = act('undo', 'Undo'), redo = act('redo', 'Redo'), {frame, line, toggle} = wipe(img)
+  follow(model, signal, ['can'], () => { [undo.disabled, redo.disabled] = model.get('can').map(c => !c) })
+  const compare = h('button', {type: 'button', class: 'lm-compare', 'aria-pressed': 'false', title: 'keep this picture, and compare later ones with it', onclick: () => {
+    const on = compare.getAttribute('aria-pressed') !== 'true'
+    compare.setAttribute('aria-pressed', on); toggle(on)
+  }}, 'Compare')
+  const section = h('section', {class: `lm lm-studio lm-${model.get('kind')}`, role: 'group', 'aria-label': title},
     h('div', {class: 'lm-main'},
       scene(model, signal),
       controls,
-      h('div', {class: 'lm-buttons'}, button,
-        h('button', {type: 'button', class: 'lm-save', onclick: () => ask(model, {do: 'save'})}, 'Save recipe'),
+      settings(model, signal),
+      h('div', {class: 'lm-buttons'}, undo, redo, compare, act('download', 'Download PNG'), act('save', 'Save recipe'),
         h('label', {class: 'lm-hush'}, 'Saved recipes', saved)),
-      pre, note(model, signal)),
-    h('figure', {}, img, words)))
+      h('details', {class: 'lm-lines'}, h('summary', {}, 'Python code'), h('div', {class: 'lm-buttons'}, button), pre),
+      note(model, signal)),
+    h('figure', {}, frame, line, words, history_of(model, signal)))
+  section.addEventListener('keydown', e => { // a text field has an undo of its own
+    if (!(e.ctrlKey || e.metaKey) || e.key.toLowerCase() !== 'z' || /^(TEXTAREA|INPUT)$/.test(e.target.tagName) && e.target.type !== 'range') return
+    e.preventDefault(); e.stopPropagation(); ask(model, {do: e.shiftKey ? 'redo' : 'undo'})
+  })
+  section.addEventListener('dragover', e => { e.preventDefault(); section.classList.add('lm-over') })
+  section.addEventListener('dragleave', () => section.classList.remove('lm-over'))
+  section.addEventListener('drop', async e => {
+    e.preventDefault(); section.classList.remove('lm-over')
+    if (e.dataTransfer.files.length) ask(model, {do: 'restore'}, [await e.dataTransfer.files[0].arrayBuffer()])
+  })
+  keep_files(model, signal)
+  root.append(section)
 }
 
 const swatch = (model, i) => h('i', {class: 'lm-swatch', style: `background:${model.get('colours')[i]}`})
@@ -286,7 +363,7 @@ function board(model, root, signal) {
 }
 
 /** Move the focus among buttons with the arrow keys, as in a grid of pictures. */
-function roam(box, of) {
+function roam(box, of, click = true) {
   box.addEventListener('keydown', e => {
     const all = [...box.querySelectorAll(of)], at = all.indexOf(document.activeElement)
     if (at < 0) return
@@ -294,7 +371,7 @@ function roam(box, of) {
     const next = {ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + wide, ArrowUp: at - wide, Home: 0, End: all.length - 1}[e.key]
     if (next === undefined) return
     e.preventDefault(); e.stopPropagation()
-    if (all[next]) { all[next].focus(); all[next].click() }
+    if (all[next]) { all[next].focus(); if (click) all[next].click() }
   })
 }
 
