@@ -214,7 +214,7 @@ function studio(model, root, signal, title, controls) {
         h('label', {class: 'lm-hush'}, 'Saved recipes', saved)),
       h('details', {class: 'lm-lines'}, h('summary', {}, 'Python code'), h('div', {class: 'lm-buttons'}, button), pre),
       note(model, signal)),
-    h('figure', {}, frame, line, words, history_of(model, signal)))
+    h('figure', {}, frame, line, words), history_of(model, signal))
   section.addEventListener('keydown', e => { // a text field has an undo of its own
     if (!(e.ctrlKey || e.metaKey) || e.key.toLowerCase() !== 'z' || /^(TEXTAREA|INPUT)$/.test(e.target.tagName) && e.target.type !== 'range') return
     e.preventDefault(); e.stopPropagation(); ask(model, {do: e.shiftKey ? 'redo' : 'undo'})
