@@ -85,21 +85,42 @@ def _check_two(select, loras):
     raise ValueError(f"{select.recipe()['name']} takes two LoRAs, the content first and the style "
                      f"second: {len(loras)} were given ({', '.join(map(str, loras))})")
 
-# %% ../nbs/20_selectors.ipynb #3f2cff8d
+# %% ../nbs/20_selectors.ipynb #fc80a59c
+def _find_selector(x): # None, a Selector, a name in `SELECTORS`, or a recipe -> Selector or None
+    if x is None or isinstance(x, Selector): return x
+    recipe = {'name': x} if isinstance(x, str) else dict(x)
+    name = recipe.pop('name', None)
+    if name in SELECTORS: return SELECTORS[name](**recipe)
+    raise ValueError(f"no selector {name!r}: there are {', '.join(SELECTORS)}")
+
+def _recorded_selector(x): # one that a row's recipe leads to
+    select = _find_selector(x)
+    if not select or type(select) in SELECTORS.values(): return select
+    name = type(select).__name__
+    raise ValueError(f"{name} has no name that a sweep could record: SELECTORS['mine'] = {name}")
+
+# %% ../nbs/20_selectors.ipynb #f2d9f066
 @dataclass
-class _KLora(Selector):
+class _Contest(Selector):
+    "The content or the style, by layer and step: the larger one, the style's size times a factor."
+    def measure(self, loras):
+        _check_two(self, loras)
+        self.ratios = _ratios(*loras.values(), self.sizes)
+
+    def choose(self, layer, weights, moment):
+        if layer not in self.ratios: return weights # only one of them changes it
+        return _either(weights, self.ratios[layer] > self.factor(moment.share))
+
+@dataclass
+class _KLora(_Contest):
     "The content or the style: whose K largest entries have the larger sum, by layer and step."
     alpha:float=1.5   # slope of the style's factor
     beta:float=.5     # the factor at the start
     modulo:bool=False # S*: the factor modulo alpha
 
-    def measure(self, loras):
-        _check_two(self, loras)
-        self.ratios = _ratios(*loras.values(), _top_sums)
-
-    def choose(self, layer, weights, moment):
-        if layer not in self.ratios: return weights # only one of them changes it
-        return _either(weights, self.ratios[layer] > self.factor(moment.share))
+    def sizes(self, c, s): # of two changes
+        K = c.rank*s.rank
+        return [_top_sum(x.delta().abs().flatten(), K) for x in (c, s)]
 
     def factor(self, share): # share of the denoising, 0 … 1
         S = self.alpha*share + self.beta
@@ -107,30 +128,25 @@ class _KLora(Selector):
 
 SELECTORS['k_lora'] = _KLora
 
-# %% ../nbs/20_selectors.ipynb #7065efa4
-def _top_sums(c, s): # of two changes: the sums of their K largest entries
-    K = c.rank*s.rank
-    return [float(x.delta().abs().flatten().topk(min(K, x.delta().numel())).values.sum())
-            for x in (c, s)]
+# %% ../nbs/20_selectors.ipynb #07aae42b
+def _top_sum(x, K): return float(x.topk(min(K, len(x))).values.sum())
 
 def _quotient(a, b): return a/b if b else math.inf if a else 1.
 
 def _ratios(content, style, sizes): # layer -> s_c / (s_s·γ)
-    both = [k for k in content if k in style]
+    both = [k for k in content if k in style and not k.startswith('text_encoder')]
     total = [math.fsum(float(l[k].delta().abs().sum()) for k in both) for l in (content, style)]
-    γ = _quotient(*total)
+    γ = total[0]/total[1] if all(total) else 1. # one changes nothing
     return {k: _quotient(*sizes(content[k], style[k]))/γ for k in both}
 
-# %% ../nbs/20_selectors.ipynb #3956e805
+# %% ../nbs/20_selectors.ipynb #f2f98f01
 @dataclass
-class _EstLora(_KLora):
+class _EstLora(_Contest):
     "The content or the style: whose change has the larger energy, by layer and step."
     discrepancy:float=.5 # 1 - similarity of a content picture and a style picture
+    alpha:float=1.5      # slope of the style's factor
 
-    def measure(self, loras):
-        _check_two(self, loras)
-        self.ratios = _ratios(*loras.values(), lambda c, s: (norm(c)**2, norm(s)**2))
-
+    def sizes(self, c, s): return norm(c)**2, norm(s)**2
     def factor(self, share): return self.alpha*share + self.discrepancy
 
 SELECTORS['est_lora'] = _EstLora
