@@ -6,7 +6,7 @@ Docs: https://example.github.io/loramix-nb/metrics.html.md"""
 
 # %% auto #0
 __all__ = ['Extractor', 'extractor', 'Measurement', 'image_similarity', 'clip_i', 'dino', 'clip_t', 'prompt_adherence', 'fid',
-           'kid', 'diversity', 'gram_distance', 'style_similarity', 'subject_table']
+           'kid', 'diversity', 'gram_distance', 'style_similarity', 'csls', 'style_separation', 'subject_table']
 
 # %% ../nbs/26_metrics.ipynb #ae80441c
 import hashlib, re
@@ -208,9 +208,10 @@ def _check_pictures(x):
 # %% ../nbs/26_metrics.ipynb #105c9883
 _SOURCES = dict(painted='(in the package)', clip='openai/clip-vit-base-patch32',
                 dino='facebook/dino-vits16', inception='pt_inception-2015-12-05-6726825d.pth',
-                vgg16='vgg16-397923af.pth', timm='(any timm name)')
+                vgg16='vgg16-397923af.pth', timm='(any timm name)',
+                csd='tomg-group-umd/CSD-ViT-L')
 
-def extractor(kind:str='painted', # 'painted', 'clip', 'dino', 'inception', 'vgg16' or 'timm'
+def extractor(kind:str='painted', # 'painted', 'clip', 'dino', 'inception', 'vgg16', 'timm' or 'csd'
               source:str|Path|tuple=None, # hub id, folder, file; timm: name or (name, file)
              )->Extractor:
     "Load a network; `OSError` that says how to get weights that are out of reach."
@@ -309,6 +310,100 @@ def _inception(source):
     return Extractor('Inception-v3 (torch-fidelity)',
                      lambda x: net(torch.as_tensor(x).permute(0, 3, 1, 2).to(device()))[0])
 
+# %% ../nbs/26_metrics.ipynb #40d0c3aa
+_TOWER = (('conv1.', 'embeddings.patch_embedding.'), ('class_embedding', 'embeddings.class_embedding'),
+          ('positional_embedding', 'embeddings.position_embedding.weight'),
+          ('ln_pre.', 'pre_layrnorm.'), ('ln_post.', 'post_layernorm.'),
+          ('transformer.resblocks.', 'encoder.layers.'), ('.ln_1.', '.layer_norm1.'),
+          ('.ln_2.', '.layer_norm2.'), ('.mlp.c_fc.', '.mlp.fc1.'), ('.mlp.c_proj.', '.mlp.fc2.'),
+          ('.attn.', '.self_attn.'))
+
+def _from_openai(weights): # of CLIP's picture tower: OpenAI's names -> transformers'
+    out = {}
+    for k, v in weights.items():
+        for a, b in _TOWER: k = k.replace(a, b)
+        if '.in_proj_' not in k: out[k] = v
+        else: out |= {k.replace('in_proj_', f'{p}_proj.'): x for p, x in zip('qkv', v.chunk(3))}
+    return out
+
+# %% ../nbs/26_metrics.ipynb #0257a5f5
+class _CSD(nn.Module):
+    "CLIP's picture tower with a content and a style projection."
+    def __init__(self, width=1024, layers=24, patch=14, side=224, dim=768):
+        from transformers import CLIPVisionConfig, CLIPVisionModel
+        super().__init__()
+        self.side = side
+        self.backbone = CLIPVisionModel(CLIPVisionConfig(
+            hidden_size=width, intermediate_size=4*width, num_hidden_layers=layers,
+            num_attention_heads=width//64, image_size=side, patch_size=patch))
+        self.last_layer_content = nn.Parameter(torch.zeros(width, dim))
+        self.last_layer_style = nn.Parameter(torch.zeros(width, dim))
+
+    def forward(self, x:Tensor)->tuple[Tensor, Tensor]: # content and style [N,dim], of length 1
+        f = self.backbone(pixel_values=x).pooler_output
+        ends = self.last_layer_content, self.last_layer_style
+        return tuple(F.normalize(f @ end, dim=1) for end in ends)
+
+# %% ../nbs/26_metrics.ipynb #d4a56d94
+def _csd_from(state, source): # a state dict with OpenAI's names -> _CSD
+    state = {k.removeprefix('module.'): v.float() for k, v in state.items()}
+    tower = {k.removeprefix('backbone.'): v for k, v in state.items() if k.startswith('backbone.')}
+    needed = {'conv1.weight', 'positional_embedding'} <= tower.keys()
+    if not needed or not {'last_layer_style', 'last_layer_content'} <= state.keys():
+        raise ValueError(f"'{source}' holds no CSD: it lacks backbone.conv1.weight, "
+                         "last_layer_style or another of its tensors")
+    (width, _, patch, _), places = tower['conv1.weight'].shape, len(tower['positional_embedding'])
+    layers = 1 + max(int(k.split('.')[2]) for k in tower if k.startswith('transformer.'))
+    side, dim = patch*round((places - 1)**.5), state['last_layer_style'].shape[1]
+    net = _CSD(width, layers, patch, side, dim)
+    ends = {k: state[k] for k in ('last_layer_style', 'last_layer_content')}
+    net.load_state_dict({**{f'backbone.{k}': v for k, v in _from_openai(tower).items()
+                            if k != 'proj'}, **ends})
+    return net.to(device()).eval()
+
+# %% ../nbs/26_metrics.ipynb #e0120206
+def _csd_tensors(source): # a file, a folder with one, or a hub id -> state dict
+    kinds = '.safetensors', '.bin', '.pth', '.pt'
+    if not Path(source).exists():
+        if Path(source).suffix in kinds: raise FileNotFoundError(f"there is no file '{source}'")
+        from huggingface_hub import snapshot_download
+        source = snapshot_download(str(source), allow_patterns=['*.safetensors', '*.bin', '*.pth'])
+    files = [Path(source)]
+    if Path(source).is_dir():
+        files = sorted((f for f in Path(source).iterdir() if f.suffix in kinds),
+                       key=lambda f: kinds.index(f.suffix))
+    if not files: raise FileNotFoundError(f"no .safetensors, .bin or .pth in '{source}'")
+    return _checkpoint(files[0])
+
+def _checkpoint(file): # a training checkpoint, or its model alone; nothing in it is run
+    if file.suffix == '.safetensors': return load_file(file)
+    state = torch.load(file, map_location='cpu', weights_only=True)
+    if not isinstance(state, dict): raise ValueError(f"'{file}' holds no tensors with names")
+    return state.get('model_state_dict', state)
+
+# %% ../nbs/26_metrics.ipynb #fb10cedf
+def _csd_inputs(x, side): # uint8 [B,H,W,3] -> [B,3,side,side], as the published program does it
+    def square(p):
+        image = Image.fromarray(p)
+        w, h = image.size
+        w, h = (side*w//min(w, h), side*h//min(w, h))
+        x, y = round((w - side)/2), round((h - side)/2)
+        return np.asarray(image.resize((w, h), Image.BICUBIC).crop((x, y, x + side, y + side)))
+    x = torch.tensor(np.stack([square(p) for p in np.asarray(x)])).permute(0, 3, 1, 2)/255
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (_CLIP_MEAN, _CLIP_STD))
+    return ((x - mean)/std).to(device())
+
+_CLIP_MEAN = .48145466, .4578275, .40821073
+_CLIP_STD = .26862954, .26130258, .27577711
+
+# %% ../nbs/26_metrics.ipynb #e419ce90
+def _csd(source):
+    source = source or _SOURCES['csd']
+    net = _csd_from(_csd_tensors(source), source)
+    def vectors(x): return net(_csd_inputs(x, net.side))
+    return Extractor(f'CSD {Path(source).stem}', lambda x: vectors(x)[0],
+                     style_batch=lambda x: vectors(x)[1])
+
 # %% ../nbs/26_metrics.ipynb #0556cbf2
 def _vgg16(source):
     from torchvision.models import vgg16
@@ -326,7 +421,7 @@ def _vgg16(source):
     return Extractor('VGG-16', lambda x: maps(x)[-1].mean((2, 3)), maps=maps)
 
 _LOADERS = dict(painted=_painted, clip=_clip, dino=_dino, inception=_inception, vgg16=_vgg16,
-                timm=_timm)
+                timm=_timm, csd=_csd)
 
 # %% ../nbs/26_metrics.ipynb #34fcd4fa
 @dataclass(frozen=True)
@@ -524,6 +619,53 @@ def style_similarity(*, generated:np.ndarray, reference:np.ndarray, # uint8 [N,H
     "Cosine between each generated picture's style vector and the reference's mean one."
     mean = _unit(_unit(by.style(reference)).mean(0, keepdim=True))
     return _mean('style similarity', (_unit(by.style(generated)) @ mean.T)[:, 0], by)
+
+# %% ../nbs/26_metrics.ipynb #d77103d1
+def csls(similarity:Tensor, # [N,M] of two sets
+         k:int=10,          # neighbours
+         same:bool=False,   # rows and columns are the same pictures, none its own neighbour
+        )->Tensor: # [N,M]
+    "Similarities less how near both are to their neighbours ([Conneau et al. 2018](https://arxiv.org/abs/1710.04087))."
+    S = torch.as_tensor(similarity)
+    most = min(S.shape) - same
+    if not 1 <= k <= most:
+        raise ValueError(f"k={k} neighbours: take 1 to {most} with similarities {list(S.shape)}")
+    others = S.clone().fill_diagonal_(-torch.inf) if same else S
+    rows, columns = (others.topk(k, dim).values.mean(dim, keepdim=True) for dim in (1, 0))
+    return 2*S - rows - columns
+
+# %% ../nbs/26_metrics.ipynb #470da256
+def _auc(S, same): # of the pairs above the diagonal: P(a same pair is more similar), ties half
+    from scipy.stats import rankdata
+    n, ranks = int(same.sum()), rankdata(S)
+    if not 0 < n < len(same): return np.nan
+    return float((ranks[same].sum() - n*(n + 1)/2) / (n*(len(same) - n)))
+
+# %% ../nbs/26_metrics.ipynb #61d2ba53
+def _style_pairs(S, styles, i): # of pictures i: similarities of pairs, and whether they are in one style
+    a, b = np.triu_indices(len(i), 1)
+    a, b = i[a], i[b]
+    apart = a != b # a picture drawn twice is no pair
+    return S[a, b][apart], (styles[a] == styles[b])[apart]
+
+# %% ../nbs/26_metrics.ipynb #3327c1fc
+def style_separation(*, pictures:np.ndarray, # uint8 [N,H,W,3]
+                     styles:list,            # a name for each picture
+                     by:Extractor,           # with style vectors
+                     k:int=0,                # neighbours for `csls`; 0: the cosine alone
+                     draws:int=200)->Measurement: # bootstrap samples
+    "AUC of pairs in one style against pairs in two; the interval is over pictures."
+    styles = np.unique(np.asarray(styles), return_inverse=True)[1]
+    if len(styles) != len(pictures):
+        raise ValueError(f"{len(pictures)} pictures but {len(styles)} styles")
+    if not 1 < len(set(styles)) < len(styles):
+        raise ValueError("give pictures of two styles or more, and two or more of one style")
+    x = _unit(by.style(pictures))
+    S = (csls(x @ x.T, k, same=True) if k else x @ x.T).numpy()
+    everyone = np.arange(len(styles))
+    value = _auc(*_style_pairs(S, styles, everyone))
+    interval = bootstrap(lambda i: _auc(*_style_pairs(S, styles, i)), everyone, draws=draws)
+    return Measurement(f'style AUC, CSLS {k}' if k else 'style AUC', value, *interval, len(styles), by.name)
 
 # %% ../nbs/26_metrics.ipynb #489cc5e0
 def subject_table(*, generated:object, # its rows name a prompt for each picture

@@ -24,14 +24,16 @@ from .core import (atomic_path, _check_number, _damage_as_value_error, fingerpri
                              load_base, _my_share, _path_inside, progress, read_jsonl,
                              _wait_for_all, _with_steps, write_jsonl)
 from .bases import (_channels, _denoiser, _family, _home, _NAMES, native_size, _shrink)
-from .latents import _decodes_on_cpu, _decoding_in_parts, _device_of, _vae_in_precision
+from .latents import (_decodes_on_cpu, _decoding_in_parts, _device_of,
+                                _vae_in_precision)
 from .lora import Lora
 from .formats import load_lora
 from .merging import merge_factors
 from .mixer import (_CachedForward, _check_weight, current_mixer,
                               _fitting_pictures, mix_into, _is_number, unmix, _weight_at)
-from .selectors import Selector, _selector_of
-from .sheets import _film_kind, grid, label, _nonzero, _save_film, _stack_sheets, triangle
+from .selectors import _find_selector, _recorded_selector
+from .sheets import (_film_kind, grid, label, _nonzero, _save_film, _stack_sheets,
+                               triangle)
 from diffusers import DiffusionPipeline
 
 # %% ../nbs/22_sampling.ipynb #8dd6737b
@@ -311,9 +313,7 @@ def compel_states(pipe:'DiffusionPipeline', # Stable Diffusion or SDXL
     return {k: v for k, v in zip(_TEXT, states) if v is not None}
 
 # %% ../nbs/22_sampling.ipynb #cc46759f
-def _trigger_words(lora:Lora, # any LoRA
-            name:str='', # what it is called here
-           )->str: # words for a prompt
+def _trigger_words(lora:Lora, name:str='')->str: # name: what it is called here
     "The trigger words of a LoRA: those of its file, its most frequent tag, or its name."
     m = lora.metadata
     for key in ('modelspec.trigger_phrase', 'trigger_word', 'instance_prompt'):
@@ -359,9 +359,9 @@ _FLOW_SCHEDULERS = {'Euler': (_EULER, {}), 'Euler Karras': (_EULER, {'use_karras
                     'Euler exponential': (_EULER, {'use_exponential_sigmas': True}),
                     'Euler beta': (_EULER, {'use_beta_sigmas': True})}
 
+# %% ../nbs/22_sampling.ipynb #d40a38de
 def _make_scheduler(pipe, # whose configuration it takes over
-              name:str, # a key of `SCHEDULERS` in any case, or the name of a diffusers class
-             ): # a scheduler of diffusers
+                    name:str): # a key of `SCHEDULERS` in any case, or a class of diffusers
     "A scheduler by name; `ValueError` with the nearest names for an unknown one."
     table = _FLOW_SCHEDULERS if _family(pipe).flow else SCHEDULERS
     wanted, names = str(name).lower(), {k.lower(): k for k in table}
@@ -494,9 +494,7 @@ class Sweep:
     def __repr__(self): return f'Sweep of {len(self)} pictures in {self.folder.as_posix()}'
 
 # %% ../nbs/22_sampling.ipynb #5f52846f
-def _a1111_parameters(row:dict, # of a sweep
-          size:tuple=None, # width, height
-         )->str: # three lines
+def _a1111_parameters(row:dict, size:tuple=None)->str: # of a sweep; width, height
     "A row as text, in the format of A1111's `parameters`."
     def tag(k, w):
         text, image = _weight_at(w, 'text_encoder', .5), _weight_at(w, _home_of(w), .5)
@@ -537,9 +535,9 @@ def sweep(pipe:'DiffusionPipeline|dict', # of any family; or name -> pipeline or
           batch:int=32, # pictures in a pass
           schedulers:list=None, # keys of `SCHEDULERS`; default: the pipeline's own
           baselines:list=(), # any of 'none', 'alone', 'factors'
-          select:Selector=None, # one of `SELECTORS`, such as SELECTORS['k_lora']()
           reader:Callable=None, # (pipe, prompt, negative) -> embeddings, as `compel_states`
           callback:Callable=None, # (steps done, of how many) -> True raises `StopSampling`
+          select:object=None, # a `Selector`, or its name in `SELECTORS`: what acts at each step
           **kw # for the pipeline, the same for all pictures: height, image, strength …
          )->Sweep: # exactly the pictures asked for
     "Paint every mix of every prompt with every seed. An interrupted sweep resumes."
@@ -547,7 +545,7 @@ def sweep(pipe:'DiffusionPipeline|dict', # of any family; or name -> pipeline or
     _check_pass(batch)
     _check_arguments(pipe, kw)
     loras, out = _load_all(loras), Path(out)
-    mixer = mix_into(pipe, loras, select)
+    mixer = mix_into(pipe, loras, _recorded_selector(select))
     try:
         axes = _axes(mixer, baselines, prompts=prompts, seeds=seeds, weights=weights,
                      schedulers=schedulers, steps=steps, guidance=guidance, negative=negative)
@@ -602,7 +600,8 @@ def _baselines(names, mixes, baselines): # (mix, None or 'factors')
     none, more = dict.fromkeys(names, 0.), []
     if 'none' in baselines: more.append((none, None))
     if 'alone' in baselines: more += [({**none, k: 1.}, None) for k in names]
-    for w in (m for m in mixes if 'factors' in baselines and len(_nonzero(m)) > 1):
+    for w in mixes if 'factors' in baselines else []:
+        if len(_nonzero(w)) < 2: continue
         if not all(map(_is_number, w.values())):
             raise ValueError(f"factors are averaged with plain numbers, not with {w}")
         more.append((w, 'factors'))
@@ -622,7 +621,8 @@ def _rows(pipe, loras, axes, reader, kw): # file -> row
         scheduler, settings = schedulers[name]
         row = dict(weights=w, prompt=filled, seed=int(seed), negative=negative, steps=int(steps),
                    guidance=guidance, scheduler=scheduler, **shared)
-        if method: row['method'] = method
+        if method: row = {**row, 'method': method, 'select': None}
+        if not row['select']: del row['select']
         file = f'pictures/{_row_hash(row, settings)}.png'
         rows[file] = {'file': file, **row, 'scheduler': name or scheduler}
         if filled != prompt: rows[file]['template'] = prompt
@@ -630,9 +630,9 @@ def _rows(pipe, loras, axes, reader, kw): # file -> row
 
 def _shared_columns(pipe, loras, reader, kw): # the same in all rows of a sweep
     shared = dict(dtype=_dtype_name(pipe), base=fingerprint(pipe),
-                  loras={k: _content_id(v) for k, v in loras.items()})
+                  loras={k: _content_id(v) for k, v in loras.items()},
+                  select=(s := current_mixer(pipe).select) and s.recipe())
     if reader: shared['reader'] = reader.__name__
-    if s := current_mixer(pipe).select: shared['select'] = [s.name, s.settings]
     if kw: shared['extra'] = {k: _to_json(v) for k, v in kw.items()}
     return shared
 
@@ -681,7 +681,8 @@ def _paint_missing(pipe, loras, out, todo, batch, **kw):
     bar.close()
 
 def _setting(r): # what all pictures of a pass share
-    return r['scheduler'], r['steps'], r['guidance'], 'method' in r and json.dumps(r['weights'])
+    merged = json.dumps(r['weights']) if 'method' in r else ''
+    return r['scheduler'], r['steps'], r['guidance'], merged
 
 @contextmanager
 def _sweep_setting(pipe, loras, row): # with a row's scheduler and LoRAs; yields row -> weights
@@ -692,8 +693,9 @@ def _sweep_setting(pipe, loras, row): # with a row's scheduler and LoRAs; yields
             mix_into(pipe, {'factors': merged})
             yield lambda r: [1.]
             return
-        mixer = current_mixer(pipe)
-        if not mixer or mixer.names != list(loras): mix_into(pipe, loras, _selector_of(row))
+        mixer, select = current_mixer(pipe), _find_selector(row.get('select'))
+        if not mixer or (mixer.names, mixer.select) != (list(loras), select):
+            mix_into(pipe, loras, select)
         yield lambda r: current_mixer(pipe)._row(_nonzero(r['weights']))
 
 # %% ../nbs/22_sampling.ipynb #50d0108f

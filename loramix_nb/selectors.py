@@ -1,4 +1,4 @@
-"""Methods that decide during the denoising which LoRA acts
+"""Methods that decide during the denoising which LoRA acts, in each layer and at each step
 
 Docs: https://example.github.io/loramix-nb/selectors.html.md"""
 
@@ -7,129 +7,220 @@ Docs: https://example.github.io/loramix-nb/selectors.html.md"""
 # %% auto #0
 __all__ = ['SELECTORS', 'Selector']
 
-# %% ../nbs/20_selectors.ipynb #82e976e9
-import math
+# %% ../nbs/20_selectors.ipynb #b1f8a435
+import copy, math
+from dataclasses import asdict, dataclass
 import torch
+from torch import Tensor
+from .core import _check_number
+from .lora import Lora, norm, _scale_factors
+from .formats import base_family
+from .merging import mix
+from .mixer import _is_within, _Moment
 
-# %% ../nbs/20_selectors.ipynb #aab10af3
+# %% ../nbs/20_selectors.ipynb #3a796f77
+@dataclass
 class Selector:
-    "A method that decides in each step which LoRAs act."
-    name, by_layer, composes = '', False, False # differs from layer to layer; paints each LoRA alone
+    "What acts in each layer at each step of the denoising; subclass it for a method."
 
-    def __init__(self, **settings): self.settings = settings
+    by_layer, by_part, by_step = True, True, True # whether the choice, the weights differ so
 
-    def begin(self, loras:dict, home:str)->None: # name -> Lora; 'unet' or 'transformer'
+    def measure(self, loras:dict): # name -> Lora
         "Look at the LoRAs, once."
 
-    def weights(self, W:torch.Tensor, layer:str, step:int, steps:int)->torch.Tensor: # [B, N] -> [B, N]
-        "The weights that act."
-        return W
+    def choose(self, layer:str, # such as 'unet.mid_block.….to_q'
+               weights:Tensor, # [B,N], as the user set them for each picture
+               moment:tuple,   # step from 0, steps, turn (pass within the step); share
+              )->Tensor: # [B,N], what acts
+        "The weights of one layer at one step."
+        return weights
 
-    def shares(self, W:torch.Tensor)->torch.Tensor: # [B, N], which sum to 1
-        "Weights as shares: equal ones where a picture has no weights at all."
-        if (W < 0).any():
-            raise ValueError(f"weight {W.min():g}: a selector takes shares of 0 and more")
-        total = W.sum(1, keepdim=True)
-        return torch.where(total > 0, W/total.where(total > 0, 1), 1/W.shape[1])
+    def shares(self, weights:Tensor)->Tensor: # [B,N] -> [passes,B]
+        "How much each pass of a step counts, for each picture; the passes are summed."
+        return torch.ones(1, len(weights))
 
-    def __repr__(self): return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.settings.items())})"
+    def start(self, loras:dict)->'Selector': # name -> Lora
+        "A copy that has measured the LoRAs; `mix_into` calls it."
+        new = copy.copy(self)
+        new.names = list(loras)
+        new.measure(loras)
+        return new
 
-# %% ../nbs/20_selectors.ipynb #2b441fcd
-def _strength(W): return W.sum(1, keepdim=True).clamp(max=1) # of what acts, [B, 1]
+    def key(self, layer): # layers with one key have one choice
+        return layer if self.by_layer else layer.startswith('text_encoder')
 
-def _one_hot(chosen, n): return torch.nn.functional.one_hot(chosen, n).float() # [B] -> [B, n]
+    def check(self, parts): # parts that the weights name
+        if self.by_part or not parts: return
+        raise ValueError(f"weights by part ({', '.join(sorted(parts))}): {self.recipe()['name']} "
+                         "takes a number or a ramp for each LoRA")
 
-# %% ../nbs/20_selectors.ipynb #f545d075
+    def recipe(self)->dict:
+        "The name in `SELECTORS` and the parameters, as JSON keeps them."
+        names = {c: n for n, c in SELECTORS.items()}
+        return {'name': names.get(type(self), type(self).__name__), **asdict(self)}
+
+    def merge(self, loras:list, weights:list)->Lora:
+        "The LoRA that this choice makes, where it is the same at every step; else `ValueError`."
+        if self.by_step:
+            raise ValueError(f"{self.recipe()['name']} chooses at each step, which no single LoRA "
+                             "does: mix_into(pipe, loras, select=…)")
+        chooser = self.start({i: l for i, l in enumerate(loras)})
+        return _chosen(chooser, loras, torch.tensor([weights], dtype=torch.float))
+
+SELECTORS = {} # name -> class
+
+# %% ../nbs/20_selectors.ipynb #b2a47cdf
+def _chosen(select, loras, W): # one LoRA of what acts in each layer
+    def acting(i, lora):
+        w = {k: float(select.choose(k, W, _Moment(0, 1))[0, i]) for k in lora}
+        return lora.replace({k: _scale_factors(f, w[k]) for k, f in lora.items() if w[k]})
+    parts = [p for i, lora in enumerate(loras) if len(p := acting(i, lora))]
+    return mix(parts, [1.]*len(parts), missing='zero')
+
+# %% ../nbs/20_selectors.ipynb #2f51aeec
+def _either(W, first): # first: whether the first of two LoRAs acts, where both have a weight
+    keep = torch.tensor([1., 0.] if first else [0., 1.])
+    return torch.where((W != 0).all(1, keepdim=True), W*keep, W)
+
+def _check_two(select, loras):
+    if len(loras) == 2: return
+    raise ValueError(f"{select.recipe()['name']} takes two LoRAs, the content first and the style "
+                     f"second: {len(loras)} were given ({', '.join(map(str, loras))})")
+
+# %% ../nbs/20_selectors.ipynb #fc80a59c
+def _find_selector(x): # None, a Selector, a name in `SELECTORS`, or a recipe -> Selector or None
+    if x is None or isinstance(x, Selector): return x
+    recipe = {'name': x} if isinstance(x, str) else dict(x)
+    name = recipe.pop('name', None)
+    if name in SELECTORS: return SELECTORS[name](**recipe)
+    raise ValueError(f"no selector {name!r}: there are {', '.join(SELECTORS)}")
+
+def _recorded_selector(x): # one that a row's recipe leads to
+    select = _find_selector(x)
+    if not select or type(select) in SELECTORS.values(): return select
+    name = type(select).__name__
+    raise ValueError(f"{name} has no name that a sweep could record: SELECTORS['mine'] = {name}")
+
+# %% ../nbs/20_selectors.ipynb #f2d9f066
+@dataclass
+class _Contest(Selector):
+    "The content or the style, by layer and step: the larger one, the style's size times a factor."
+    def measure(self, loras):
+        _check_two(self, loras)
+        self.ratios = _ratios(*loras.values(), self.sizes)
+
+    def choose(self, layer, weights, moment):
+        if layer not in self.ratios: return weights # only one of them changes it
+        return _either(weights, self.ratios[layer] > self.factor(moment.share))
+
+@dataclass
+class _KLora(_Contest):
+    "The content or the style: whose K largest entries have the larger sum, by layer and step."
+    alpha:float=1.5   # slope of the style's factor
+    beta:float=.5     # the factor at the start
+    modulo:bool=False # S*: the factor modulo alpha
+
+    def sizes(self, c, s): # of two changes
+        K = c.rank*s.rank
+        return [_top_sum(x.delta().abs().flatten(), K) for x in (c, s)]
+
+    def factor(self, share): # share of the denoising, 0 … 1
+        S = self.alpha*share + self.beta
+        return S % self.alpha if self.modulo else S
+
+SELECTORS['k_lora'] = _KLora
+
+# %% ../nbs/20_selectors.ipynb #07aae42b
+def _top_sum(x, K): return float(x.topk(min(K, len(x))).values.sum())
+
+def _quotient(a, b): return a/b if b else math.inf if a else 1.
+
+def _ratios(content, style, sizes): # layer -> s_c / (s_s·γ)
+    both = [k for k in content if k in style and not k.startswith('text_encoder')]
+    total = [math.fsum(float(l[k].delta().abs().sum()) for k in both) for l in (content, style)]
+    γ = total[0]/total[1] if all(total) else 1. # one changes nothing
+    return {k: _quotient(*sizes(content[k], style[k]))/γ for k in both}
+
+# %% ../nbs/20_selectors.ipynb #f2f98f01
+@dataclass
+class _EstLora(_Contest):
+    "The content or the style: whose change has the larger energy, by layer and step."
+    discrepancy:float=.5 # 1 - similarity of a content picture and a style picture
+    alpha:float=1.5      # slope of the style's factor
+
+    def sizes(self, c, s): return norm(c)**2, norm(s)**2
+    def factor(self, share): return self.alpha*share + self.discrepancy
+
+SELECTORS['est_lora'] = _EstLora
+
+# %% ../nbs/20_selectors.ipynb #e4886ff0
+@dataclass
 class _Switch(Selector):
-    "One LoRA after the other, each for some steps (Zhong et al., 2024)."
-    name = 'switch'
-    def __init__(self, every:int=1): # steps of a turn
-        if type(every) is not int or every < 1:
-            raise ValueError(f"every={every!r}: a turn has a whole number of steps, 1 or more")
-        super().__init__(every=every)
+    "One LoRA after the other, each for some steps."
+    every:int=5 # steps, τ in the paper
 
-    def weights(self, W, layer, step, steps):
-        p, turns = self.shares(W), torch.zeros_like(W)
-        for t in range(step//self.settings['every'] + 1):
-            now = _one_hot((p*(t + 1) - turns + 1e-6*p).argmax(1), W.shape[1])
-            turns += now
-        return now*_strength(W)
+    by_layer = False
 
-# %% ../nbs/20_selectors.ipynb #ec3d4d66
+    def __post_init__(self): _check_number('every', self.every, 1, whole=True)
+
+    def choose(self, layer, weights, moment):
+        used = weights != 0 # each picture takes turns between its own
+        turn = moment.step//self.every % used.sum(1, keepdim=True).clamp(min=1)
+        return weights*(used & (used.cumsum(1) - 1 == turn))
+
+SELECTORS['lora_switch'] = _Switch
+
+# %% ../nbs/20_selectors.ipynb #18b7a518
+@dataclass
 class _Composite(Selector):
-    "The mean of the predictions of each LoRA alone (Zhong et al., 2024)."
-    name, composes = 'composite', True
-    def weights(self, W, layer, step, steps): return _strength(W).expand_as(W) # the mixer takes one at a time
+    "The mean of the scores of each LoRA alone; as many passes as LoRAs."
+    by_layer = by_part = False
 
-# %% ../nbs/20_selectors.ipynb #ffba2996
-def _top_sum(f, k): # of the k largest entries of |ΔW|
-    x = f.delta().abs().flatten()
-    return float(x.topk(min(k, x.numel())).values.sum())
+    def shares(self, weights):
+        w = weights/weights.sum(1, keepdim=True).clamp(min=1)
+        base = 1 - w.sum(1, keepdim=True)
+        return torch.cat([w, base*(base.abs() > 1e-6)], 1).T
 
-def _mean_ratio(ratios): # without layers of more than three times the mean
-    mean = sum(ratios)/len(ratios)
-    near = [r for r in ratios if r < 3*mean]
-    return sum(near)/len(near) if near else mean
+    def choose(self, layer, weights, moment):
+        alone, i = torch.zeros_like(weights), moment.turn
+        if i < weights.shape[1]: # the last pass is the base's
+            alone[:, i] = weights.amax(1).clamp(min=1)*(weights[:, i] != 0)
+        return alone
 
-# %% ../nbs/20_selectors.ipynb #a06c2b83
-class _KLora(Selector):
-    "The LoRA with the largest entries, layer by layer, step by step (Ouyang et al., 2025)."
-    name, by_layer = 'k_lora', True
-    def __init__(self, alpha:float=1.5, beta:float=.5): # how the style's factor rises; where it begins
-        super().__init__(alpha=alpha, beta=beta)
+SELECTORS['lora_composite'] = _Composite
 
-    def begin(self, loras, home):
-        if len(loras) < 2: raise ValueError(f"k_lora picks from two LoRAs or more, not {len(loras)}")
-        first, *rest = loras.values()
-        self.sums = {k: self._sums(k, loras.values()) for k in {k for l in loras.values() for k in l}}
-        self.gamma = torch.tensor([1.] + [self._ratio(first, l) for l in rest])
+# %% ../nbs/20_selectors.ipynb #c11b3e41
+_SPLITS = {'sdxl': ('unet.up_blocks.0.attentions.0', 'unet.up_blocks.0.attentions.1'),
+           'tiny': ('unet.up_blocks.0', 'unet.up_blocks.1')} # content, style
 
-    def _sums(self, k, loras): # of a layer, one for each LoRA
-        found = [l[k] if k in l else None for l in loras]
-        top = math.prod(f.rank for f in found if f)
-        return torch.tensor([_top_sum(f, top) if f else 0. for f in found])
-
-    def _ratio(self, subject, style):
-        both = [k for k in subject if k in style]
-        if not both: return 1.
-        return _mean_ratio([float(subject[k].delta().abs().sum()/style[k].delta().abs().sum()) for k in both])
-
-    def weights(self, W, layer, step, steps):
-        factor = self.gamma*(self.settings['alpha']*step/steps + self.settings['beta'])
-        factor[0] = 1
-        chosen = (self.shares(W)*self.sums[layer]*factor).argmax(1)
-        return _one_hot(chosen, W.shape[1])*_strength(W)
-
-# %% ../nbs/20_selectors.ipynb #793dc991
-_SDXL_CONTENT, _SDXL_STYLE = 'up_blocks.0.attentions.0', 'up_blocks.0.attentions.1'
-
+@dataclass
 class _BLora(Selector):
-    "The subject in some blocks, the style in others (Frenkel et al., 2024)."
-    name, by_layer = 'b_lora', True
-    def __init__(self, content:str|list=_SDXL_CONTENT, style:str|list=_SDXL_STYLE): # blocks, without 'unet.'
-        super().__init__(**{k: [v] if isinstance(v, str) else list(v)
-                            for k, v in dict(content=content, style=style).items()})
+    "One block of the content LoRA and another of the style LoRA."
+    content:str=None # a block; None: by the base
+    style:str=None
 
-    def begin(self, loras, home):
-        self.home = home
-        for kind, lora in zip(('content', 'style'), list(loras.values())):
-            if not any(self._is_in(k, kind) for k in lora):
-                raise ValueError(f"b_lora: '{lora.name}' changes nothing in the {kind} blocks "
-                                 f"{', '.join(self.settings[kind])}: name blocks of this base")
+    by_step = False
 
-    def _is_in(self, layer, kind):
-        return any(f'{layer}.'.startswith(f'{self.home}.{b}.') for b in self.settings[kind])
+    def measure(self, loras):
+        _check_two(self, loras)
+        default = _default_split(loras) if not (self.content and self.style) else (None, None)
+        self.blocks = [a or b for a, b in zip((self.content, self.style), default)]
+        for (name, lora), block in zip(loras.items(), self.blocks):
+            if not any(_is_within(k, block) for k in lora):
+                raise ValueError(f"LoRA '{name}' changes nothing within '{block}': name other "
+                                 "blocks, as SELECTORS['b_lora'](content='unet.…', style=…)")
 
-    def weights(self, W, layer, step, steps):
-        kept = torch.tensor([self._is_in(layer, 'content')] + [self._is_in(layer, 'style')]*(W.shape[1] - 1))
-        return W*kept*_strength(W)/W.amax(1, keepdim=True).clamp(min=1e-9)
+    def choose(self, layer, weights, moment):
+        return weights*torch.tensor([float(_is_within(layer, b)) for b in self.blocks])
 
-# %% ../nbs/20_selectors.ipynb #2a79312f
-SELECTORS = {s.name: s for s in (_KLora, _Switch, _Composite, _BLora)}
+SELECTORS['b_lora'] = _BLora
 
-def _selector_of(row): # the one that a picture of a sweep was painted with, or None
-    name, settings = row.get('select') or (None, {})
-    if name and name not in SELECTORS:
-        raise ValueError(f"the row was painted with the selector '{name}', which is not in SELECTORS: "
-                         f"SELECTORS['{name}'] = its class puts it there")
-    return SELECTORS[name](**settings) if name else None
+# %% ../nbs/20_selectors.ipynb #acde5e74
+def _default_split(loras): # content, style
+    families = {base_family(l) for l in loras.values()}
+    every = [k for l in loras.values() for k in l]
+    tiny = families == {'custom'} and not any('blocks.2.' in k for k in every)
+    if 'sdxl' in families: return _SPLITS['sdxl']
+    if tiny and any(k.startswith('unet.up_blocks.1') for k in every): return _SPLITS['tiny']
+    raise ValueError("b_lora knows the blocks of SDXL and of the embedded base only: name them for "
+                     "another, as SELECTORS['b_lora'](content='unet.…', style='unet.…')")
