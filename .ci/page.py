@@ -121,12 +121,17 @@ def close(a, b, what):
 def triangle(context, url, python, shots):
     "The home page: first picture, corners by keyboard, cancelling, memory, and without a network."
     place = Place(context, f"{url}/index.html")
+    place.page.wait_for_load_state("networkidle")
     TIMES["bytes before the button"] = place.loaded
+    said = place.page.locator(".lm-about").inner_text()
+    assert place.loaded < 1e5, f"{place.loaded} bytes are loaded before anybody asks for them"
+    if shots: place.page.screenshot(path=Path(shots)/"button.png")
     TIMES["s until the controls"] = place.open()
     first = place.wait(1)
     TIMES["first picture, 8 steps, ms"] = first["ms"]
     off = [close(place.picture(), python(first), "the first picture")]
     TIMES["bytes of the first visit"] = place.loaded
+    assert f"about {place.loaded/1e6:.0f} MB" in said, f"'{said}', and {place.loaded/1e6:.1f} MB are loaded"
     assert place.loaded <= LIMIT, f"{place.loaded/1e6:.1f} MB are loaded, and {LIMIT/1e6:.0f} is the limit"
     context.set_offline(True)
     pad = place.page.locator(".lm-pad")
