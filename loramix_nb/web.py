@@ -10,6 +10,7 @@ __all__ = ['export_web']
 # %% ../nbs/39_web.ipynb #a0636392
 import json, logging, warnings
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 import numpy as np, torch
 from torch import nn
@@ -219,10 +220,14 @@ def _about(pipe, loras, licence)->dict: # what is exported, from what, under whi
                 runtime=dict(package='onnxruntime-web', version=_RUNTIME, licence='MIT'))
 
 # %% ../nbs/39_web.ipynb #b1902345
-def _index(styles): # the page, for as many styles as it has controls for
-    view = 'triangle' if len(styles) > 2 else 'slider'
+_LOADED = 14.3e6 # bytes of the runtime that a browser without WebGPU loads
+
+def _index(styles, size): # the page, for as many styles as it has controls for; bytes of the models
+    own = dict(VIEW='triangle' if len(styles) > 2 else 'slider', STYLES=','.join(styles[:3]),
+               MEGABYTES=f'{(size + _LOADED)/1e6:.0f}')
     text = asset('web/index.html').read_text('utf-8')
-    return text.replace('VIEW', view).replace('STYLES', ','.join(styles[:3]))
+    for k, v in own.items(): text = text.replace(k, escape(v))
+    return text
 
 # %% ../nbs/39_web.ipynb #590787fe
 _PAGE = {n: f'web/{n}' for n in ('paint.js', 'worker.js', 'sums.js', 'paint.css')}
@@ -233,6 +238,7 @@ def _check_request(pipe, loras, out):
     if not loras: raise ValueError("no LoRA: a page mixes one or more, such as {'pop_art': lora}")
     _check_paintable(pipe)
     for name, lora in loras.items():
+        if ',' in name: raise ValueError(f"LoRA '{name}': a page parts names by commas, rename it")
         _check_fits(pipe, name, lora)
         if lora.embeddings:
             raise ValueError(f"LoRA '{name}' brings words of its own, which a page cannot read: "
@@ -252,6 +258,7 @@ def _settings(pipe, loras): # what the worker reads first
     side, pixels = pipe.unet.config.sample_size, native_size(pipe)
     return dict(tokenizer=_words(pipe.tokenizer), scheduler=_steps(pipe.scheduler), guidance=4.,
                 latents=[_channels(pipe.vae), side, side], size=[pixels, pixels],
+                width=pipe.unet.config.cross_attention_dim,
                 loras=[{'name': n} for n in loras])
 
 def _write_models(pipe, loras, out, about): # name -> how far each is from PyTorch's
@@ -280,7 +287,8 @@ def export_web(pipe:'DiffusionPipeline', # `load_base('tiny')`, or another small
     write_json(out/'settings.json', _settings(pipe, loras))
     for n, a in _PAGE.items(): _write(out, n, asset(a).read_bytes())
     for n, file in extra.items(): _write(out, n, file.read_bytes())
-    _write(out, 'index.html', _index(list(loras)).encode())
+    size = sum((out/f'{n}.onnx').stat().st_size for n in _CALLS)
+    _write(out, 'index.html', _index(list(loras), size).encode())
     names = ['settings.json', *(f'{n}.onnx' for n in _CALLS), *_PAGE, 'index.html', *extra]
     about['files'] = _listed(out, names)
     write_json(out/'manifest.json', about)

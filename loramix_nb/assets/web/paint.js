@@ -59,18 +59,21 @@ function studio(root, ui, made) {
   const all = made.loras.map(l => l.name), missing = names.filter(n => !all.includes(n))
   if (missing.length) throw new Error(`this page has no style ${missing.join(', ')}: there are ${all.join(', ')}`)
   if (view === 'triangle' ? names.length !== 3 : names.length > 2) throw new Error(`${names.length} styles for a ${view}`)
-  const model = state({names: names.length > 1 ? names.map(spaced) : ['the base', spaced(names[0])], colours: COLOURS, prompt, seed: +seed, steps: +steps, note: '',
+  const ends = names.length > 1 ? names.map(spaced) : ['the base', spaced(names[0])]
+  const model = state({names: ends, colours: COLOURS, prompt, seed: +seed, steps: +steps, note: '',
     at: view === 'triangle' ? [+(1 - 2 * 0.33).toFixed(2), 0.33, 0.33] : [0.5]}), gone = new AbortController()
   const get = () => model.get('at'), [height, width] = made.size
   const control = view === 'triangle' ? among(model, gone.signal, get, w => set(model, {at: w}))
     : between(model, gone.signal, () => get()[0], v => set(model, {at: [v]}))
   const views = kinds.map((kind, i) => {
-    const canvas = h('canvas', {class: 'lm-picture lm-canvas', role: 'img', width, height, 'aria-label': 'no picture yet', 'data-kind': kind || 'changes'})
+    const canvas = h('canvas', {class: 'lm-picture lm-canvas', role: 'img', width, height, 'aria-label': 'no picture yet',
+      'data-kind': kind || 'changes'})
     return {kind, canvas, words: h('figcaption', {}), channel: `${root.id || 'here'}-${Math.random().toString(36).slice(2)}-${i}`}
   })
   const choose = h('select', {class: 'lm-steps', onchange: () => set(model, {steps: +choose.value})},
     [4, 8, 12, 20].map(n => h('option', {value: n}, `${n}`)))
   choose.value = model.get('steps')
+  const where = made.on === 'webgpu' ? 'the graphics card' : made.threads > 1 ? `${made.threads} threads` : 'one thread'
   const shares = () => shares_at(view, get(), names.length)
   const mixed = () => shares().map((w, i) => w ? `${Math.round(100 * w)}% ${spaced(names[i])}` : '').filter(Boolean).join(', ') || 'no style'
   const draw = ({kind, canvas, words, channel}) => {
@@ -84,11 +87,12 @@ function studio(root, ui, made) {
       words.replaceChildren(title, h('br'), h('small', {}, data.done ? '\u00a0' : `step ${data.i} of ${data.steps}`))
       if (!data.done) return
       canvas.setAttribute('aria-label', `${request.prompt}: ${title}`); canvas.removeAttribute('aria-busy')
-      model.set('note', data.cached ? 'From memory.' : `Painted in ${seconds(data.ms)}, ${made.on === 'webgpu' ? 'on the graphics card' : `on ${made.threads > 1 ? `${made.threads} threads` : 'one thread'}`}.`)
+      model.set('note', data.cached ? 'From memory.' : `Painted in ${seconds(data.ms)}, on ${where}.`)
       root.dispatchEvent(new CustomEvent('painted', {bubbles: true, detail: {...request, kind, ms: data.ms, cached: !!data.cached, on: made.on}}))
     })
   }
-  root.replaceChildren(h('section', {class: `lm lm-studio lm-paint lm-${view}`, role: 'group', 'aria-label': `Mix of ${model.get('names').join(', ')}, painted in this page`},
+  const title = `Mix of ${ends.join(', ')}, painted in this page`
+  root.replaceChildren(h('section', {class: `lm lm-studio lm-paint lm-${view}`, role: 'group', 'aria-label': title},
     h('div', {class: 'lm-main'}, h('div', {class: 'lm-control'}, control), scene(model, gone.signal),
       h('label', {class: 'lm-count-of-steps'}, 'Steps', choose), note(model, gone.signal)),
     h('div', {class: 'lm-pictures'}, views.map(v => h('figure', {}, v.canvas, v.words)))))
@@ -105,6 +109,7 @@ function style(name) {
 
 /** Put the button into a place of the page. */
 export function mount(root) {
+  style('paint.css')
   const button = Object.assign(document.createElement('button'), {type: 'button', className: 'lm-start', textContent: 'Paint here'})
   const about = Object.assign(document.createElement('span'), {className: 'lm-about', textContent:
     ` Your browser paints, with nothing installed: it loads about ${root.dataset.megabytes || 26} MB from this site, once.`})
@@ -113,7 +118,7 @@ export function mount(root) {
     button.disabled = true
     about.textContent = ' loading …'
     try {
-      style('widgets.css'); style('paint.css')
+      style('widgets.css')
       const ui = await import(new URL('widgets.js', HOME))
       engine ||= start(root.dataset.on, n => engine.tell.forEach(f => f(n)))
       engine.tell ||= []
@@ -126,7 +131,7 @@ export function mount(root) {
       engine?.stop()
       engine = undefined
       button.disabled = false
-      about.textContent = ` It did not work: ${e.message}. The strip above shows what it would paint.`
+      about.textContent = ` This page cannot paint here: ${e.message}`
     }
   }
   root.replaceChildren(button, about)

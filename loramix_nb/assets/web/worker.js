@@ -17,21 +17,51 @@ async function fetched(name, tell) {
   }
 }
 
-/** WebGPU where the browser has all that it takes, else the processor. */
-async function provider(wanted) {
-  if (wanted === 'wasm' || !navigator.gpu || !('Suspending' in WebAssembly)) return 'wasm'
+/** Whether the browser has all that WebGPU takes; an adapter that only plays a graphics card is no help, unless asked for. */
+async function has_card(wanted) {
+  if (wanted === 'wasm' || !navigator.gpu || !('Suspending' in WebAssembly)) return false
   const adapter = await navigator.gpu.requestAdapter().catch(() => null)
-  return adapter && !adapter.info?.isFallbackAdapter ? 'webgpu' : 'wasm'
+  return !!adapter && (!!wanted || !adapter.info?.isFallbackAdapter)
 }
 
-async function open(on, files) {
-  const kind = on === 'webgpu' ? 'jspi' : 'wasm'
-  ort = await import(new URL(`ort/ort.${kind}.min.mjs`, HOME))
+async function runtime(kind) {
+  try { ort = await import(new URL(`ort/ort.${kind}.min.mjs`, HOME)) }
+  catch (e) { throw new Error(`onnxruntime-web is not in the folder ort (${e.message}): export the page with --runtime`) }
   ort.env.wasm.wasmPaths = new URL('ort/', HOME).href
   ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1
   ort.env.logLevel = 'error'
-  models = {}
-  for (const [name, bytes] of Object.entries(files)) models[name] = await ort.InferenceSession.create(bytes, {executionProviders: [on]})
+}
+
+async function open(on, files) {
+  const made = {}
+  for (const [name, bytes] of Object.entries(files)) {
+    made[name] = await ort.InferenceSession.create(bytes, {executionProviders: [on], logSeverityLevel: 3})
+  }
+  return made
+}
+
+/** How long a step takes, in ms; the first one, which prepares, does not count. */
+async function pace(made) {
+  const [c, h, w] = settings.latents, mix = matrix(settings.loras.map(() => 1))
+  const of = (...shape) => tensor(new Float32Array(shape.reduce((a, b) => a * b)), ...shape)
+  const feeds = {latents: of(2, c, h, w), t: of(1), states: of(2, settings.tokenizer.length, settings.width), ...mixing(made.unet, mix)}
+  await made.unet.run(feeds)
+  const begun = performance.now()
+  await made.unet.run(feeds)
+  return performance.now() - begun
+}
+
+/** The models on the graphics card or the processor, whichever is quicker with models as small as these. */
+async function start(wanted, files) {
+  if (await has_card(wanted)) try {
+    await runtime('jspi')
+    const quick = await open('webgpu', files)
+    if (wanted === 'webgpu') return ['webgpu', quick]
+    const sure = await open('wasm', files)
+    return await pace(quick) < await pace(sure) ? ['webgpu', quick] : ['wasm', sure]
+  } catch (e) { console.warn(`WebGPU cannot run these models (${e.message}): the processor does`) }
+  await runtime('wasm')
+  return ['wasm', await open('wasm', files)]
 }
 
 async function load({wanted}) {
@@ -41,36 +71,35 @@ async function load({wanted}) {
   settings = JSON.parse(new TextDecoder().decode(await fetched('settings.json', tell)))
   read = reader(settings.tokenizer)
   const files = Object.fromEntries(await Promise.all(names.map(async n => [n, await fetched(`${n}.onnx`, tell)])))
-  let on = await provider(wanted)
-  try { await open(on, files) } catch (e) {
-    if (on === 'wasm') throw e
-    await open(on = 'wasm', files) // a graphics card that this build cannot use
-  }
+  const [on, made] = await start(wanted, files)
+  models = made
   postMessage({ready: {on, threads: ort.env.wasm.numThreads, size: settings.size, loras: settings.loras}})
 }
 
 const tensor = (data, ...shape) => new ort.Tensor(data, shape)
 const run = async (name, feeds) => (await models[name].run(feeds)).out.data
+/** The mix, for a model that takes it. */
+const mixing = (model, mix) => model.inputNames.includes('mix') ? {mix: tensor(mix, Math.sqrt(mix.length), Math.sqrt(mix.length))} : {}
 
-async function text(prompt, mix, square) {
-  const model = models.text_encoder, mixed = model.inputNames.includes('mix'), key = JSON.stringify([prompt, mixed && [...mix]])
+async function text(prompt, mix) {
+  const mixed = mixing(models.text_encoder, mix), key = JSON.stringify([prompt, mixed.mix && [...mix]])
   if (!states.has(key)) {
     const ids = BigInt64Array.from([...read(''), ...read(prompt)], BigInt)
-    states.set(key, await run('text_encoder', {ids: tensor(ids, 2, settings.tokenizer.length), ...mixed && {mix: square}}))
+    states.set(key, await run('text_encoder', {ids: tensor(ids, 2, settings.tokenizer.length), ...mixed}))
   }
   return states.get(key)
 }
 
 /** Yields pictures while one is made; the last is the picture. */
 async function* paint({prompt, seed, steps, guidance = settings.guidance, weights, factors, every = 2}) {
-  const [c, h, w] = settings.latents, n = weights.length, mix = matrix(weights, factors), square = n && tensor(mix, n, n)
-  const said = await text(prompt, mix, square), states = tensor(said, 2, settings.tokenizer.length, said.length / 2 / settings.tokenizer.length)
+  const [c, h, w] = settings.latents, mix = matrix(weights, factors)
+  const states = tensor(await text(prompt, mix), 2, settings.tokenizer.length, settings.width)
   const show = async z => pixels(await run('vae_decoder', {latents: tensor(z, 1, c, h, w)}))
   let z = noise(seed, c * h * w), i = 0
   for (const at of schedule(settings.scheduler, steps)) {
     const both = new Float32Array(2 * z.length)
     both.set(z); both.set(z, z.length)
-    const out = await run('unet', {latents: tensor(both, 2, c, h, w), t: tensor(Float32Array.of(at.t), 1), states, ...n && {mix: square}})
+    const out = await run('unet', {latents: tensor(both, 2, c, h, w), t: tensor(Float32Array.of(at.t), 1), states, ...mixing(models.unet, mix)})
     const {after, expected} = denoise(at, z, guided(out, guidance), settings.scheduler.predicts)
     z = after; i += 1
     yield i === steps ? {i, bytes: await show(z), done: true} : {i, bytes: i % every ? null : await show(expected)}
@@ -91,7 +120,7 @@ async function work() {
         postMessage({id: request.id, channel, ...step, steps: request.steps, ms: performance.now() - start})
         if (step.done) asked.delete(channel)
       }
-    } catch (e) { asked.delete(channel); postMessage({id: request.id, channel, wrong: String(e.message || e)}) }
+    } catch (e) { if (asked.get(channel) === request) asked.delete(channel); postMessage({id: request.id, channel, wrong: String(e.message || e)}) }
   }
   busy = false
 }
