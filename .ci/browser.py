@@ -548,7 +548,8 @@ def remembers(w, prompt, seed, expected):
     w.shows(expected(two, steps=8), "after a redo by keyboard")
     w.box.locator(".lm-history button").nth(1).click()
     w.shows(expected(two), "from the history")
-    w.page.evaluate("""([box, data]) => { const t = new DataTransfer(), bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0))
+    w.page.evaluate("""([box, data]) => {
+        const t = new DataTransfer(), bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0))
         t.items.add(new File([bytes], 'kept.png', {type: 'image/png'}))
         box.dispatchEvent(new DragEvent('drop', {dataTransfer: t, bubbles: true, cancelable: true})) }""",
         [w.box.element_handle(), b64encode(file.read_bytes()).decode()])
