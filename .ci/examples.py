@@ -39,6 +39,7 @@ ELSEWHERE = {
     "accelerate launch --num_processes 2 job.py": "wants GPUs; the page runs the same on two CPU processes",
     "torchrun --nproc-per-node 2 job.py": "the page runs the same job on two CPU processes",
     "npm pack onnxruntime-web@1.30.0": "needs npm; the step page does it",
+    "python .ci/checks.py page": "runs as the step page",
     "python .ci/browser.py": "runs as the step browser",
     "python .ci/browser.py 10": "the same, ten times over",
     "python .ci/fuzz.py --cases 300 --out nbs/explanations/results/fuzz.json": "long; runs as the step fuzz, in small",
