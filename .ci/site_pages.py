@@ -1,7 +1,8 @@
 """What Quarto's pages need beyond nbdev, run by Quarto in _proc: `before` the pages are rendered, and `after`.
 
-Before: imports, tests and a benchmark's code are folded, so that pictures and tables come first, and llms.txt is
-written. After: every picture has an alternative text. Only the standard library is used: Quarto picks the Python."""
+Before: imports, tests and the code of benchmarks and explanations are folded, so that pictures and tables come first,
+and llms.txt is written. After: every picture has an alternative text. Only the standard library is used: Quarto picks
+the Python."""
 import html
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 TEST = re.compile(r"^\s*(test_\w+\(|assert )|\btest_(eq|close|fail|ne|is)\(", re.M)
 IMPORT = re.compile(r"(from .+ import .+|import .+|[%#].*|\s+.*|\)|)$")
 DIRECTIVE = re.compile(r"^#\s*\|\s*(echo|code-fold|include|output|export|hide|default_exp)", re.M)
+RESULTS = "benchmarks/", "explanations/" # pages that are read for what was found
 LONGEST = 200 # characters of an alternative text
 
 
@@ -20,7 +22,7 @@ def summary(page, cell):
     "Under which word a cell's code is folded, or None where it is shown."
     code = "".join(cell["source"])
     if cell["cell_type"] != "code" or not code.strip() or DIRECTIVE.search(code): return None
-    if page.startswith("benchmarks/"): return "Code"
+    if page.startswith(RESULTS): return "Code"
     if all(IMPORT.match(line) for line in code.splitlines()): return "Imports"
     return "Tests" if TEST.search(code) and not cell.get("outputs") else None
 
@@ -117,7 +119,7 @@ def faults(top):
     pages = [f.relative_to(top).with_suffix("").as_posix() for f in sorted(top.rglob("*.ipynb"))
              if not {"app", "_docs"} & set(f.relative_to(top).parts)]
     shown = [f"{p} is not in llms.txt" for p in pages if f"({p}.html.md)" not in listed]
-    unfolded = [f"{p} shows its imports" for p in pages if p.startswith("benchmarks/")
+    unfolded = [f"{p} shows its imports" for p in pages if p.startswith(RESULTS)
                 and "code-fold: true" not in (top/f"{p}.ipynb").read_text(encoding="utf-8")]
     return shown + unfolded + ([] if with_words(SAMPLE) == SAID else ["a picture has no words"])
 

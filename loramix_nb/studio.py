@@ -481,9 +481,7 @@ def revisit(self:_MixWidget, mark:str): # of a picture in the history
 # %% ../nbs/37_studio.ipynb #3181ffb9
 @patch
 def _row(self:_MixWidget)->dict: # what a picture's file says
-    e = self.renderer
-    return dict(weights=self.mix(), prompt=self.prompt, seed=self.seed, steps=e.steps, guidance=e.guidance,
-                negative=e.negative, at=list(self.at))
+    return dict(weights=self.mix(), **self._settings())
 
 @patch
 def _file_name(self:_MixWidget)->str: # without a suffix
@@ -492,7 +490,7 @@ def _file_name(self:_MixWidget)->str: # without a suffix
 
 @patch
 def _settings_of(self:_MixWidget, row:dict)->dict: # of a saved picture, also of an older one
-    return {k: row[k] for k in ('prompt', 'seed', 'negative', 'steps', 'guidance') if k in row}
+    return {k: row[k] for k in self.controls if k in row}
 
 # %% ../nbs/37_studio.ipynb #4f075242
 @patch
@@ -504,12 +502,12 @@ def download(self:_MixWidget):
 def restore(self:_MixWidget, file:bytes): # of a PNG
     "Set the controls as a picture's file says."
     try: row = json.loads(Image.open(io.BytesIO(file)).text['loramix'])
-    except Exception as e:
+    except (OSError, AttributeError, LookupError, ValueError) as e: # no picture, or one without our text
         raise ValueError("this file holds no settings: drop a PNG that Download or Save has made") from e
     if list(row.get('weights', {})) != list(self.mix()) or len(row.get('at', ())) != len(self.at):
         raise ValueError(f"this picture mixes {', '.join(row.get('weights', {})) or 'nothing'}: "
                          "open it in a widget with these styles")
-    self._set({**self._settings_of(row), 'at': row['at']})
+    self._set(self._settings_of(row))
     self.note = 'opened the settings of a picture'
 
 # %% ../nbs/37_studio.ipynb #8ad25eb0
