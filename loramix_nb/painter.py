@@ -262,7 +262,7 @@ class Scene:
     "A subject in a setting: its shapes in painting order, and its caption."
     subject:str  # one of `SUBJECTS`
     setting:str  # a key of `WHERE`
-    time:str     # one of `_TIMES`
+    time:str     # '', 'at night' or 'at sunset'
     colour:str   # a name of `COLOURS` if the caption tells it, else ''
     shapes:tuple # (points [n, 2] in the unit square, role or rgb, outlined?)
 
@@ -283,7 +283,7 @@ def _pick(rng, asked, known, what):
 def draw_scene(seed:int,          # the same seed, the same scene
                subject:str=None,  # one of `SUBJECTS`; None draws one
                setting:str=None,  # a key of `WHERE`
-               time:str=None,     # one of `_TIMES`; by day in three of five scenes
+               time:str=None,     # '', 'at night' or 'at sunset'; by day in three of five scenes
                colour:str=None,   # one of `COLOURS`
               )->Scene:           # shapes and caption
     "Draw a scene from the grammar."

@@ -53,7 +53,7 @@ class TrainConfig:
     snr_gamma:float=5.         # γ of min-SNR-γ loss weights; 0 turns them off; flows have none
     caption_dropout:float=.1   # share of captions replaced by the empty one, which guidance needs
     clip:float=1.              # maximum gradient norm; 0 turns clipping off
-    precision:str='auto'       # 'fp32', 'bf16', 'fp16'; 'auto' is `_native_precision`
+    precision:str='auto'       # 'fp32', 'bf16', 'fp16'; 'auto' is the device's fastest
     val_every:int=25           # steps between two validations
     save_every:int=25          # steps between two saved training states
     seed:int=0                 # of all random numbers
