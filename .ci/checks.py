@@ -133,6 +133,11 @@ def fuzz():
     print(run(sys.executable, "-W", "ignore", TOP/".ci"/"paths.py", timeout=600).strip().splitlines()[-1])
 
 
+def mergebench():
+    "The leaderboard is the table of its results, and a part of them is the same when it runs again."
+    print(run(sys.executable, "-W", "ignore", TOP/".ci"/"mergebench.py", timeout=900).strip())
+
+
 def browser():
     "Every widget answers to mouse and keyboard in a real browser."
     print(run(sys.executable, TOP/".ci"/"browser.py", timeout=1500).strip())
@@ -181,8 +186,8 @@ def wheel():
         print(run(python, TOP/".ci"/"first_minute.py", TOP/"README.md", cwd=tmp/"work", timeout=600).strip())
 
 
-STEPS = (clean, export, lint, notebooks, examples, layers, surface, readme_is_index, site, docs, fuzz, browser, page,
-         wheel)
+STEPS = (clean, export, lint, notebooks, examples, layers, surface, readme_is_index, site, docs, fuzz, mergebench,
+         browser, page, wheel)
 
 
 def main(steps):

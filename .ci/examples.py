@@ -40,6 +40,7 @@ ELSEWHERE = {
     "torchrun --nproc-per-node 2 job.py": "the page runs the same job on two CPU processes",
     "npm pack onnxruntime-web@1.30.0": "needs npm; the step page does it",
     "python .ci/checks.py page": "runs as the step page",
+    "loramix bench all --seeds 0,1,2": "an hour; the step mergebench reruns a part of it",
     "python .ci/browser.py": "runs as the step browser",
     "python .ci/browser.py 10": "the same, ten times over",
     "python .ci/fuzz.py --cases 300 --out nbs/explanations/results/fuzz.json": "long; runs as the step fuzz, in small",
@@ -48,9 +49,9 @@ ELSEWHERE = {
 }
 # The numbers that make a job small; they are added to what is printed, whose own words stay as they are.
 SMALL = {"train": "--steps 2", "sweep": "--steps 1", "judge": "--epochs 1", "restyle": "--steps 3",
-         "demo": "--config small.yaml", "app": ""}
-ORDER = ("data plan latents train judge sweep score mix convert inspect doctor restyle breed app export-web demo "
-         "report").split()
+         "demo": "--config small.yaml", "bench": "--part .1", "app": ""}
+ORDER = ("data plan latents train judge sweep score mix convert inspect doctor restyle breed bench app export-web "
+         "demo report").split()
 
 
 def lines(text):
@@ -107,6 +108,8 @@ def make_inputs(home):
         shutil.copy(core.asset(f"eras/{era}.safetensors"), home/f"{name}.safetensors")
     write(home/"recipe.yaml", {"loras": ["a.safetensors", "b.safetensors"], "weights": [.5, .5]})
     write(home/"mine.yaml", {"batch": 2, "rank": 2})
+    (home/"my_merge.py").write_text("from loramix_nb.merging import mix\ndef my_merge(loras, weights): "
+                                    "return mix(loras, weights)\n", encoding="utf-8")
     write(home/"small.yaml", dict(lora=dict(rank=2, steps=2, batch=2, val_every=2, save_every=2), paintings=12,
                                   styles=["early_renaissance", "pop_art"], subjects=1, noises=1, sampling_steps=1,
                                   judged=6, epochs=1))
@@ -189,7 +192,7 @@ def group(jobs):
 
 def main():
     told = found()
-    jobs = [line for line in told if line.startswith("loramix ")]
+    jobs = [line for line in told if line.startswith("loramix ") and line not in ELSEWHERE]
     odd = [f"{line} ({told[line]})" for line in told if line not in jobs and line not in ELSEWHERE]
     assert not odd, f"nobody runs {'; '.join(odd)}: run it here, or say in ELSEWHERE why not"
     assert not (gone := ELSEWHERE.keys() - told.keys()), f"no page prints {', '.join(sorted(gone))} any more"

@@ -20,7 +20,7 @@ from PIL import Image
 
 import loramix_nb
 from loramix_nb import analysis, callbacks, classifier, core, data, demo, doctor, dreambooth, formats, merging, pictures
-from loramix_nb import pool
+from loramix_nb import mergebench, pool
 from loramix_nb import sampling, scoring, shards, survey, training, transfer, truth, web, widgets
 from loramix_nb.trainable import TrainConfig
 
@@ -152,6 +152,8 @@ def cases(pipe, lora):
         "merging.Recipe": lambda at, p: merging.merge(merging.Recipe([p(f) for f in two(at)], [.5, .5])),
         "merging.Recipe.save": lambda at, p: merging.Recipe([lora], [1.]).save(p(at/"new.json")),
         "merging.Recipe.load": lambda at, p: merging.merge(merging.Recipe.load(p(at/"recipe.json"))),
+        "mergebench.bench_method": lambda at, p: [r["gap"] for r in mergebench.bench_method(
+            "concat", "many", p(at/"new"), part=.1)],
         "pictures.open_picture": lambda at, p: pictures.open_picture(p(photo(at))),
         "pool.Pool": lambda at, p: list(pool.Pool(p(at/"new"))),
         "pool.Pool.load": lambda at, p: pool.Pool(at/"new").load(p(at/"pop_art.safetensors"), p(two(at)[1])),

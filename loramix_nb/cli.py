@@ -730,6 +730,31 @@ def _export_web(*loras:str,   # LoRA files of that base; default: three of the p
     return {'folder': out, 'megabytes': round(size/1e6, 1), 'differences': made['differences'],
             'licences': {l['name']: l['licence'] for l in made['loras']}}
 
+# %% ../nbs/41_cli.ipynb #c4234f56
+@_job('loramix bench my_merge.py:my_merge --track subject',
+      'loramix bench slerp --track between --part .2',
+      'loramix bench all --seeds 0,1,2')
+def _bench(method:str,        # FILE.py:FUNCTION, a method's name, or all
+           track:str='',      # subject, between, many, compress or crowd; default: subject, for all: each
+           seeds:str='0',     # trainings of the LoRAs, of 0,1,2
+           part:float=1.,     # share of the track's tasks
+           base:str='tiny',   # or tiny_flow
+           board:str='nbs/benchmarks/mergebench', # folder with the results of others
+           out:str='',        # folder for the submission; default: submissions in the board's
+           home:str='runs/mergebench', # folder for LoRAs that are trained for it, and unfinished work
+          )->dict:
+    "Score a mixing method against pictures whose truth is known."
+    from loramix_nb.mergebench import _run_lineup, _score, TRACKS
+    if not re.fullmatch('[0-2](,[0-2])*', seeds):
+        raise ValueError(f"--seeds {seeds}: give some of 0, 1 and 2, such as 0,1,2")
+    for folder in (out or board, home): _check_out_folder(folder)
+    seeds = tuple(sorted({int(s) for s in seeds.split(',')}))
+    if method != 'all':
+        return _score(method, track or 'subject', home, seeds, part, base, board, out or f'{board}/submissions')
+    if part != 1: raise ValueError(f"--part {part}: `all` scores whole tracks; leave it out")
+    cells = _run_lineup(home, board, (track,) if track else tuple(TRACKS), seeds, base)
+    return {'results': cells, 'board': f'{board}/leaderboard.json'}
+
 # %% ../nbs/41_cli.ipynb #291dd880
 @_job('loramix report runs/demo')
 def _report(run:str, # folder of a finished demo

@@ -15,7 +15,7 @@ from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import combinations
 from pathlib import Path
-from time import perf_counter, process_time
+from time import process_time
 from shutil import copyfile
 import numpy as np, torch
 from PIL import Image
@@ -163,11 +163,6 @@ def _subject_shards(pipe, home, n):
     words = 'a painting of a {identifier} {noun}'
     ps = subject_paintings(home/'pictures', 'pepper', 'cat', cats, words)
     return precompute(ps, pipe, home/'shards')
-
-def _prepare(home, seeds=(0, 1, 2)): # their number
-    "Train all LoRAs that are not there yet."
-    pipe, todo = load_base('tiny'), [(n, s) for s in seeds for n in ('subject', *ERAS)]
-    return len([_bench_lora(pipe, n, s, home) for n, s in progress(todo, 'LoRAs')])
 
 # %% ../nbs/33_mergebench.ipynb #2c5b9cd3
 def _true_pictures(task, mix, pipe, plain_cat=False): # uint8 [2·n, size, size, 3]
@@ -471,7 +466,9 @@ def _pack(rows): # rows of one base and track, the same tasks for all methods ->
                for m, rs in of.items()}
     return dict(track=first[0]['track'], base=first[0]['base'], tasks=tasks, methods=figures)
 
-def _rounded(x): return [_rounded(y) for y in x] if isinstance(x, list) else float(f'{x:.5g}')
+def _rounded(x, digits=5):
+    if isinstance(x, list): return [_rounded(y, digits) for y in x]
+    return float(f'{x:.{digits}g}') if isinstance(x, float) else x
 
 def _unpack(d): # the rows again
     return [dict(method=m, track=d['track'], base=d['base'], **t, **{k: v[i] for k, v in f.items()})
@@ -491,7 +488,20 @@ def _write_board(cells, folder): # cells: folder of results, see `_cell`
     for key in sorted({(r['base'], r['track']) for r in rows}):
         mine = [r for r in rows if (r['base'], r['track']) == key]
         write_json(Path(folder)/f'{key[0]}-{key[1]}.json', _pack(mine))
+    _write_table(folder)
+
+def _write_table(folder): # leaderboard.json, of all results and submissions
     write_json(Path(folder)/'leaderboard.json', dict(rows=leaderboard(_read_board(folder))))
+
+# %% ../nbs/33_mergebench.ipynb #4d064e17
+def _among(rows, board): # rows of a method, and those of the board -> a short table, best first
+    def place(r): return r['track'], r['base'], r['seed'], r['group'], r['task']
+    mine, of = {place(r) for r in rows}, defaultdict(list)
+    for r in board:
+        if place(r) in mine and r['method'] != rows[0]['method']: of[r['method']].append(r)
+    others = [r for rs in of.values() if len(rs) == len(mine) for r in rs]
+    keys = 'method', 'gap', 'gap_interval', 'subject', 'diversity', 'seconds'
+    return [{k: t[k] for k in keys} for t in leaderboard(rows + others)]
 
 # %% ../nbs/33_mergebench.ipynb #5cc13030
 def _load_method(spec): # 'my_file.py:my_merge' -> the function or Selector
@@ -552,11 +562,38 @@ def _check_submission(file, home='runs/mergebench', part=.1, within=.02): # sour
     tasks = _tasks(told['track'], told['seeds'], told['part'], told['base'])
     if [t.name for t in tasks] != [r['task'] for r in told['rows']]:
         raise ValueError(f"'{file}' has other tasks than track {told['track']!r}: run it again")
-    bench, step = _bench(str(home), told['base']), max(1, round(1/part))
-    for t, r in list(zip(tasks, told['rows']))[::step]:
-        if abs(bench.run(t, method, {})[0]['gap'] - r['gap']) > within:
-            raise ValueError(f"'{file}': {t.name} has another gap than {r['gap']:.3f} here")
-    return len(tasks[::step])
+    bench, n = _bench(str(home), told['base']), max(1, round(part*len(tasks)))
+    rerun = [x for x in zip(tasks, told['rows']) if x[0].seed == tasks[0].seed] # no new training
+    rerun = rerun[::max(1, len(rerun)//n)][:n]
+    for t, r in rerun:
+        if abs((gap := bench.run(t, method, {})[0]['gap']) - r['gap']) > within:
+            raise ValueError(f"'{file}': {t.name} has a gap of {gap:.3f} here, not {r['gap']:.3f}")
+    return len(rerun)
+
+# %% ../nbs/33_mergebench.ipynb #5b11c623
+def _check_board(folder, home='runs/mergebench'): # submission -> number of tasks that ran again
+    "Check a folder of results; `ValueError` where a figure is not that of its pictures."
+    rows, told = leaderboard(_read_board(folder)), read_json(Path(folder)/'leaderboard.json')['rows']
+    def figures(table): return [{k: _rounded(v, 4) for k, v in r.items() if k != 'intervals'} for r in table]
+    if figures(rows) != figures(told):
+        raise ValueError(f"'{folder}/leaderboard.json' is not the table of its results: "
+                         "`loramix bench` with a submission writes it again")
+    files = sorted(Path(folder).glob('submissions/*.json'))
+    return {f.name: _check_submission(f, home) for f in progress(files, 'submissions')}
+
+# %% ../nbs/33_mergebench.ipynb #a17f2e0c
+def _score(method, track, home, seeds, part, base, board, out):
+    "Score a method or FILE.py:FUNCTION; its figures, its place and a table."
+    found, named = {}, '.py' not in method
+    if named: rows = bench_method(method, track, home, seeds, part, base)
+    else: rows, found['submission'] = _submit(method, track, out, home, seeds, part, base)
+    rows = [dict(method=method, track=track, base=base) | r for r in rows]
+    others = _read_board(board) if list(Path(board).glob('tiny*.json')) else []
+    if others and not named: _write_table(board)
+    table = _among(rows, others)
+    at = [t['method'] for t in table].index(rows[0]['method'])
+    short = [{k: _rounded(v, 3) for k, v in t.items()} for t in table]
+    return dict(short[at], place=f'{at + 1} of {len(table)}', **found, table=short)
 
 # %% ../nbs/33_mergebench.ipynb #eb4eb698
 _LINEUP = {m: (m, {}) for m in METHODS if m not in ('svd', 'blocks')} | {
@@ -567,7 +604,7 @@ _LINEUP = {m: (m, {}) for m in METHODS if m not in ('svd', 'blocks')} | {
     'knots dare': ('knots', {'inside': 'dare'})} # label -> (name, params); then the selectors
 _LINEUP |= {m: (m, {}) for m in SELECTORS}
 
-def _suits(label, track, base='tiny'): # what a method is not made for has no row
+def _suits(label, track): # what a method is not made for has no row
     name, few = _LINEUP[label][0], track in ('between', 'subject')
     if name in ('slerp', 'k_lora', 'est_lora', 'b_lora') and not few: return False
     if name == 'zip': return track == 'subject' # seconds for every merge
@@ -583,13 +620,10 @@ def _cell(label, track, seed, home, base='tiny'): # rows, from a file if they ar
     write_json(file, rows)
     return rows
 
-def _run_lineup(home, tracks=('between', 'subject', 'many'), seeds=(0, 1, 2), minutes=3., base='tiny'):
-    "Score the line-up for some minutes; the number of cells that are left."
-    cells = [(l, t, s) for s in seeds for t in tracks for l in _LINEUP if _suits(l, t, base)]
-    def there(l, t, s):
-        return (Path(home)/'cells'/f"{base}-{t}-{l.replace(' ', '_')}-s{s}.json").exists()
-    todo, end = [c for c in cells if not there(*c)], perf_counter() + 60*minutes
-    for i, c in enumerate(todo):
-        if perf_counter() > end: return len(todo) - i
-        _cell(*c, home, base)
-    return 0
+def _run_lineup(home, board, tracks=tuple(TRACKS), seeds=(0, 1, 2), base='tiny'):
+    "Score all methods, or go on with it, and write the board; how many cells there are."
+    for t in tracks: _tasks(t, seeds, base=base)
+    cells = [(l, t, s) for t in tracks for s in seeds for l in _LINEUP if _suits(l, t)]
+    for c in progress(cells, 'MergeBench'): _cell(*c, home, base)
+    _write_board(Path(home)/'cells', board)
+    return len(cells)
