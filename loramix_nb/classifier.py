@@ -25,7 +25,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .core import (atomic_path, _damage_as_value_error, _dataclass_from, device, figure,
                              generator, progress, read_json, write_json)
 from .painter import (draw_scene, ERAS, paint, PLAIN, random_style,
-                                style_distance, vary)
+                                _style_distance, vary)
 from .pictures import crop_square
 from .data import Paintings
 from .latents import decode, encode, to_latents
@@ -66,8 +66,8 @@ def _other_style(seed, classes): # one in four is an era outside `classes`
 def _invented_style(seed, known):
     "A random style that is neither plain nor near a known era, so that its label is beyond doubt."
     tries = (random_style(s) for s in itertools.count(seed, 500_009))
-    return next(s for s in tries if style_distance(s, PLAIN) > .3
-                and all(style_distance(s, k) > .42 for k in known))
+    return next(s for s in tries if _style_distance(s, PLAIN) > .3
+                and all(_style_distance(s, k) > .42 for k in known))
 
 # %% ../nbs/24_classifier.ipynb #4cd3bc5e
 class _PaintingArray:

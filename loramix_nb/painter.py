@@ -6,7 +6,7 @@ Docs: https://example.github.io/loramix-nb/painter.html.md"""
 
 # %% auto #0
 __all__ = ['COLOURS', 'WHERE', 'SUBJECTS', 'PLAIN', 'ERAS', 'Sketch', 'Scene', 'draw_scene', 'Style', 'paint', 'contact_sheet',
-           'blend', 'vary', 'style_distance', 'random_style']
+           'blend', 'vary', 'random_style']
 
 # %% ../nbs/01_painter.ipynb #1d239d13
 from dataclasses import dataclass
@@ -674,7 +674,7 @@ def vary(style:Style,     # the middle of the spread
     return Style(palette.astype(np.float32), numbers.astype(np.float32))
 
 # %% ../nbs/01_painter.ipynb #ee088474
-def style_distance(a:Style, b:Style)->float: # 0 for the same style; about 1 between eras
+def _style_distance(a:Style, b:Style)->float: # 0 for the same style; about 1 between eras
     "Mean difference of two styles' palettes and numbers, each scaled to its range."
     marks = [_AT[k] for k in 'line wobble stroke dabs dots cracks frame pixels saturation contrast tint'.split()]
     return float(np.abs(a.palette - b.palette).mean()/80
@@ -706,5 +706,5 @@ def random_style(seed:int # the same seed, the same style
     rng = np.random.default_rng(seed)
     while True:
         s = _invent(rng)
-        if all(style_distance(s, e) > .4*style_distance(PLAIN, e) for e in ERAS.values()):
+        if all(_style_distance(s, e) > .4*_style_distance(PLAIN, e) for e in ERAS.values()):
             return vary(s, seed, .8)

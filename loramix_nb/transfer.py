@@ -6,7 +6,7 @@ Docs: https://example.github.io/loramix-nb/transfer.html.md"""
 
 # %% auto #0
 __all__ = ['edge_map', 'load_ip_adapter', 'load_controlnet', 'RestyleSettings', 'restyle', 'restyle_folder', 'sweep_photos',
-           'edge_similarity', 'measure_restyled', 'suggest_settings', 'plot_trade_off', 'stylise_set', 'compare_sheet']
+           'measure_restyled', 'suggest_settings', 'plot_trade_off', 'stylise_set', 'compare_sheet']
 
 # %% ../nbs/23_transfer.ipynb #e6da6760
 from collections import Counter
@@ -607,7 +607,7 @@ def _keyed_row(**row): # a file name that is a hash of the settings
     return _json_row(file=f'pictures/{key}.png', **row)
 
 # %% ../nbs/23_transfer.ipynb #70f95b09
-def edge_similarity(a:np.ndarray, b:np.ndarray, # uint8 [H,W,3], the same shape
+def _edge_similarity(a:np.ndarray, b:np.ndarray, # uint8 [H,W,3], the same shape
                     blur:float=.015, # standard deviation, as a share of the shorter side
                    )->float: # 1 for the same lines, about 0 for unrelated ones
     "Correlation of the gradient magnitudes of two pictures, blurred to allow for small shifts."
@@ -643,7 +643,7 @@ def measure_restyled(sweep:Sweep,    # of `sweep_photos`
     others = _by_size(lambda a, b: {k: f(a, b) for k, f in (more or {}).items()}, before, pictures)
     for r, a, b, p, other in zip(sweep.rows, before, pictures, probs, others):
         reached = float(sum(p[k] for k, w in r['weights'].items() if w))
-        r |= {'edges': edge_similarity(a, b), 'ssim': _ssim(a, b), 'style': reached, **other}
+        r |= {'edges': _edge_similarity(a, b), 'ssim': _ssim(a, b), 'style': reached, **other}
     sweep.save()
     return sweep.rows
 

@@ -23,7 +23,7 @@ from .sheets import _one_line
 from .sampling import _paint_batch, StopSampling, Sweep
 from .transfer import (edge_map, _has_ip_adapter, _layout, _paint_over, _read_photo,
                                  RestyleSettings)
-from .breeding import split_by_block
+from .breeding import _split_by_block
 from .studio import (_BaseWidget, _loading_line, _LatestOnly, _load_name, _MixWidget,
                                _PictureCache, _pipeline_copy, _pixel_id, _pixels, _png_bytes,
                                _python_code, _recipe_weights, _Renderer, _saved_file)
@@ -125,7 +125,7 @@ class StyleTriangle(_MixWidget):
 def _split_blocks(loras:dict, # name -> Lora
                 )->dict: # (name, block) -> Lora
     "Each style split by block, as by `scale_blocks`; 'BASE' is the text encoder."
-    return {tuple(k.rsplit('/', 1)): piece for k, piece in split_by_block(loras).items()}
+    return {tuple(k.rsplit('/', 1)): piece for k, piece in _split_by_block(loras).items()}
 
 # %% ../nbs/38_widgets.ipynb #d984c960
 def _board_mix(strengths:dict, # name -> weight
