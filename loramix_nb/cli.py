@@ -497,19 +497,22 @@ def _sweep(*loras:str,                # one file, two, or more
           guidance:float=4.,         # classifier-free guidance
           negative:str='',           # what is not wanted
           size:int=None,             # pixels a side; default: that of the base
+          select:str='',             # what acts at each step: k_lora, est_lora, lora_switch, lora_composite or b_lora
           precision:Annotated[str, 'bf16 where a CPU computes in it, or fp32', {'choices': ('auto', 'fp32')}]='auto',
          )->dict:
     "Paint every mix of LoRAs, of every prompt, with every seed, and a labelled grid."
     from loramix_nb import sampling
     from loramix_nb.formats import _distinct_names, load_lora
+    from loramix_nb.selectors import _find_selector
     _check_out_folder(out)
+    _find_selector(select or None) # a wrong name is refused at once
     found = {n: load_lora(p, n) for n, p in _distinct_names(_files(loras)).items()}
     weights = _mixes(list(found), _list(alphas, float), parts)
     sides = {} if size is None else {'height': size, 'width': size}
     pipe, in_precision = _base_in(base, precision)
     with in_precision:
         made = sampling.sweep(pipe, found, out, weights, prompt.split('|'), _list(seeds, int), steps,
-                              guidance, negative, **sides)
+                              guidance, negative, select=select or None, **sides)
     return {'folder': out, 'pictures': len(made), 'grid': str(made.save_grid())}
 
 # %% ../nbs/41_cli.ipynb #3147858e

@@ -361,46 +361,60 @@ def _tasks(track, seeds=(0,), part=1., base='tiny'):
     return found[::max(1, round(1/part))]
 
 # %% ../nbs/33_mergebench.ipynb #0b98ae9e
-def _draws(rows, draws=1000, seed=0): # rows of one method -> [draws, len(rows)] counts
+def _draws(rows, draws=1000): # rows of one method -> [draws, len(rows)] counts
+    return _counts(tuple(r['seed'] for r in rows), draws)
+
+@cache
+def _counts(seeds, draws):
     "How often each row is in each bootstrap sample: training seeds are drawn, then tasks."
-    rng, of = np.random.default_rng(seed), defaultdict(list)
-    for i, r in enumerate(rows): of[r['seed']].append(i)
-    of, out = list(of.values()), np.zeros((draws, len(rows)))
+    rng, of, out = np.random.default_rng(0), defaultdict(list), np.zeros((draws, len(seeds)))
+    for i, s in enumerate(seeds): of[s].append(i)
+    of = list(of.values())
     for d in range(draws):
         for k in rng.integers(0, len(of), len(of)):
-            np.add.at(out[d], rng.choice(of[k], len(of[k])), 1)
+            out[d] += np.bincount(rng.choice(of[k], len(of[k])), minlength=len(seeds))
     return out
 
+# %% ../nbs/33_mergebench.ipynb #f03edac5
 def _intervals(rows, keys): # key -> low and high of the mean
     W = _draws(rows)
     V = np.array([[r[k] for k in keys] for r in rows])
     return dict(zip(keys, np.quantile(W @ V / len(rows), [.025, .975], axis=0).T.tolist()))
-
-def _share_intervals(rows, draws=200): # the same for figures of asked and shown shares
-    drawn = [_by_share(np.repeat(rows, w.astype(int))) for w in _draws(rows, draws)]
-    found = {k: [d[k] for d in drawn if d[k] is not None] for k in drawn[0]}
-    return {k: np.quantile(v, [.025, .975]).tolist() for k, v in found.items() if v}
 
 # %% ../nbs/33_mergebench.ipynb #502be3e2
 def _by_share(rows): # figures of asked and shown shares
     rows, names = [r for r in rows if 'asked' in r], ('share_error', 'least', 'spearman')
     none = dict.fromkeys((*names, 'share_bias', 'linearity'))
     if not rows: return none
+    found = {k: float(v[0]) for k, v in _share_figures(rows, np.ones((1, len(rows)))).items()}
+    if 'share_bias' in found: # of two eras
+        a, s = (np.array([r[k][1] for r in rows]) for k in ('asked', 'shown'))
+        steps = [(x, s[a == x].mean()) for x in sorted(set(a))]
+        if len(steps) > 2: found['linearity'] = float(np.corrcoef(*zip(*steps))[0, 1]**2)
+    return none | found
+
+def _share_intervals(rows): # the figures' low and high
+    rows = [r for r in rows if 'asked' in r]
+    if not rows: return {}
+    drawn = _share_figures(rows, _draws(rows))
+    return {k: np.nanquantile(v, [.025, .975]).tolist() for k, v in drawn.items()}
+
+# %% ../nbs/33_mergebench.ipynb #e82dcdee
+def _share_figures(rows, W): # W: [draws, rows] counts -> figure -> [draws]
     a, s = (np.concatenate([r[k] for r in rows]) for k in ('asked', 'shown'))
-    least = np.mean([np.min(np.divide(r['shown'], r['asked'])) for r in rows])
-    found = none | dict(zip(names, (float(np.abs(a - s).mean()), float(least), _rank_correlation(a, s))))
-    return found | (_line_of_shares(rows) if all(len(r['asked']) == 2 for r in rows) else {})
+    each = np.repeat(W, [len(r['asked']) for r in rows], axis=1)
+    least = [np.min(np.divide(r['shown'], r['asked'])) for r in rows]
+    found = dict(share_error=each @ np.abs(a - s) / each.sum(1), least=W @ least / W.sum(1))
+    if np.ptp(a) > .01: found['spearman'] = _rank_correlations(a, s, each)
+    if any(len(r['asked']) != 2 for r in rows): return found
+    return found | dict(share_bias=W @ [r['shown'][1] - r['asked'][1] for r in rows] / W.sum(1))
 
-def _line_of_shares(rows): # of the second of two eras
-    a, s = (np.array([r[k][1] for r in rows]) for k in ('asked', 'shown'))
-    steps = [(x, s[a == x].mean()) for x in sorted(set(a))]
-    straight = float(np.corrcoef(*zip(*steps))[0, 1]**2) if len(steps) > 2 else None
-    return dict(share_bias=float((s - a).mean()), linearity=straight)
-
-def _rank_correlation(a, b):
+def _rank_correlations(a, s, W): # Spearman's, with the ranks of all rows
     from scipy.stats import rankdata
-    if np.ptp(a) < .01 or np.ptp(b) < 1e-9: return None
-    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+    a, s = rankdata(a), rankdata(s)
+    def mean(x): return (W*x).sum(1) / W.sum(1)
+    a, s = a - mean(a)[:, None], s - mean(s)[:, None]
+    return mean(a*s) / np.sqrt(mean(a*a)*mean(s*s) + 1e-12)
 
 # %% ../nbs/33_mergebench.ipynb #d5c8bc0b
 def leaderboard(rows:list[dict], # of `bench_method`, each with its method, track and base

@@ -788,11 +788,12 @@ def morph(pipe:'DiffusionPipeline', # any text-to-image one
           fps:int=12,      # frames a second
           back:bool=True,  # and back again, for a loop
           scale:int=4,     # screen pixels to a picture's pixel
+          select:object=None, # a `Selector`, or its name in `SELECTORS`: what acts at each step
           **kw,            # for `generate`: steps, guidance, batch …
          )->tuple: # (pictures uint8 [N, H, W, 3], mixes)
     "A film of one picture along a path of mixes. MP4 needs the extra `video`."
     if out is not None: _film_kind(out)
-    mixer = mix_into(pipe, loras)
+    mixer = mix_into(pipe, loras, _find_selector(select))
     def paint(at):
         rows = [mixer._row(m) for m in _mixes_along(path, at)]
         return generate(pipe, prompt, seed, weights=rows, **kw)
