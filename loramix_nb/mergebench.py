@@ -150,7 +150,9 @@ def _train_subject(pipe, seed, home, steps=200, cats=48): # how the package's we
     cfg = replace(PRESETS['dreambooth_tiny'], style='subject', prior='class', seed=seed,
                   steps=steps, trigger='pepper cat', val_every=steps, save_every=steps)
     file, shards = home/f'subject-s{seed}.safetensors', _subject_shards(pipe, home/'subject', cats)
-    save_lora(train_lora(shards, pipe, cfg, home/'training'/file.stem, callbacks=[]), file, dtype='fp16')
+    made = train_lora(shards, pipe, cfg, home/'training'/file.stem, callbacks=[])
+    licence = made.metadata | {'modelspec.license': 'Apache-2.0'}
+    save_lora(made.replace(metadata=licence), file, dtype='fp16')
     return file
 
 # %% ../nbs/33_mergebench.ipynb #cf831736
