@@ -1,8 +1,9 @@
 """What Quarto's pages need beyond nbdev, run by Quarto in _proc: `before` the pages are rendered, and `after`.
 
-Before: imports, tests and the code of benchmarks and explanations are folded, so that pictures and tables come first,
-and llms.txt is written. After: every picture has an alternative text. Only the standard library is used: Quarto picks
-the Python."""
+Before: the title's cell is completed, of which nbdev keeps only title and description; <!-- shows CELL --> in a text
+becomes the pictures and tables of that cell; imports, tests and the code of benchmarks and explanations are folded, so
+that pictures and tables come first; and llms.txt is written. After: every picture has an alternative text. Only the
+standard library is used: Quarto picks the Python."""
 import html
 import json
 import os
@@ -16,6 +17,63 @@ IMPORT = re.compile(r"(from .+ import .+|import .+|[%#].*|\s+.*|\)|)$")
 DIRECTIVE = re.compile(r"^#\s*\|\s*(echo|code-fold|include|output|export|hide|default_exp)", re.M)
 RESULTS = "benchmarks/", "explanations/" # pages that are read for what was found
 LONGEST = 200 # characters of an alternative text
+TOP = Path(__file__).resolve().parent.parent
+ADDED = "first-screen" # how the ids of added cells begin
+SHOWS = re.compile(r"<!-- shows (\S+) -->\n*")
+
+
+def text_of(cell): return "".join(cell["source"])
+
+
+def below_title(nb):
+    "What stands in the title's cell beside title and description."
+    titles = (c for c in nb["cells"] if c["cell_type"] == "markdown" and re.search(r"^# ", text_of(c), re.M))
+    text = next(map(text_of, titles), "")
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)
+    for line in (r"^# .*\n?", r"^> .*\n?"): text = re.sub(line, "", text, count=1, flags=re.M)
+    return text.strip()
+
+
+def completed(nb, source):
+    "A page of nbdev's with the rest of its title's cell; names in its table link to their entries."
+    text = below_title(source)
+    if not text or any(c["id"].startswith(ADDED) for c in nb["cells"]): return nb
+    shown = ("".join(o.get("data", {}).get("text/markdown", "")) for c in nb["cells"] for o in c.get("outputs", []))
+    known = set(re.findall(r"^### (\w+)$", "\n".join(shown), re.M))
+    def link(m): return f"| [`{m[1]}`](#{m[1].lower()}) |" if m[1] in known else m[0]
+    text = re.sub(r"^\| `(\w+)` \|", link, text, flags=re.M)
+    at = next(i for i, c in enumerate(nb["cells"]) if c["cell_type"] == "raw") + 1
+    nb["cells"].insert(at, dict(cell_type="markdown", id=ADDED, metadata={}, source=text.splitlines(True)))
+    return nb
+
+
+def seen(output):
+    "Whether an output is a picture or has a table."
+    data = output.get("data", {})
+    table = re.search(r"^\|[ :]*---", "".join(data.get("text/markdown", "")), re.M)
+    return bool(table) or "<table" in "".join(data.get("text/html", "")) or any(k.startswith("image/") for k in data)
+
+
+def missing(nb):
+    "Cells that a page should show at its top and that have no picture or table."
+    cells = {c.get("id"): c for c in nb["cells"]}
+    named = [at for c in nb["cells"] if c["cell_type"] == "markdown" for at in SHOWS.findall(text_of(c))]
+    return [at for at in named if not any(map(seen, cells.get(at, {}).get("outputs", [])))]
+
+
+def opened(nb):
+    "A page with the pictures and tables of a cell wherever a comment of the text names the cell."
+    cells, out = {c.get("id"): c for c in nb["cells"]}, []
+    for cell in nb["cells"]:
+        texts = SHOWS.split(text_of(cell)) if cell["cell_type"] == "markdown" else [text_of(cell)]
+        for i, text in enumerate(texts):
+            if i % 2:
+                outputs = [o for o in cells.get(text, {}).get("outputs", []) if seen(o)]
+                out.append(dict(cell_type="code", id=f"{ADDED}-{text}", metadata={}, execution_count=None,
+                                source=["#| echo: false\n", "..."], outputs=outputs))
+            elif text.strip() or len(texts) == 1:
+                out.append({**cell, "source": text.splitlines(True), **({"id": f"{cell.get('id')}-{i}"} if i else {})})
+    return {**nb, "cells": out}
 
 
 def summary(page, cell):
@@ -56,11 +114,14 @@ def llms(sidebar, pages, about):
 
 
 def before(top):
-    "Fold the notebooks of a folder, and write its llms.txt."
+    "Complete and fold the notebooks of a folder, and write its llms.txt."
     files = [f for f in sorted(top.rglob("*.ipynb"))
              if not any(p.startswith((".", "_")) for p in f.relative_to(top).parts)]
     pages = {f.relative_to(top).as_posix(): json.loads(f.read_text(encoding="utf-8")) for f in files}
-    for name, nb in pages.items(): (top/name).write_text(json.dumps(folded(name, nb), indent=1), encoding="utf-8")
+    for name, nb in pages.items():
+        source = json.loads((TOP/"nbs"/name).read_text(encoding="utf-8"))
+        page = folded(name, opened(completed(nb, source)))
+        (top/name).write_text(json.dumps(page, indent=1), encoding="utf-8")
     sidebar = (top/"_quarto.yml").read_text(encoding="utf-8")
     (top/"llms.txt").write_text(llms(sidebar, pages, heading(pages["index.ipynb"])), encoding="utf-8")
 
@@ -121,7 +182,10 @@ def faults(top):
     shown = [f"{p} is not in llms.txt" for p in pages if f"({p}.html.md)" not in listed]
     unfolded = [f"{p} shows its imports" for p in pages if p.startswith(RESULTS)
                 and "code-fold: true" not in (top/f"{p}.ipynb").read_text(encoding="utf-8")]
-    return shown + unfolded + ([] if with_words(SAMPLE) == SAID else ["a picture has no words"])
+    sources = {p: json.loads((TOP/"nbs"/f"{p}.ipynb").read_text(encoding="utf-8")) for p in pages}
+    lost = [f"{p} has lost what stands below its title" for p, nb in sources.items()
+            if below_title(nb) and ADDED not in (top/f"{p}.ipynb").read_text(encoding="utf-8")]
+    return shown + unfolded + lost + ([] if with_words(SAMPLE) == SAID else ["a picture has no words"])
 
 
 if __name__ == "__main__":
