@@ -33,11 +33,11 @@ def directives(cell):
     return dict(re.findall(r"^#\s*\|\s*([\w-]+)[ :]*(\w*)", "".join(cell["source"]), re.M))
 
 
-def code(page, cell):
+def code(cell):
     "Lines of a cell's code."
     said, text = directives(cell), re.sub(r"^#\s*\|.*\n?", "", "".join(cell["source"]), flags=re.M)
     if "hide-input" in said or said.get("echo") == "false": return 0
-    return 2 if site_pages.summary(page, cell) or said.get("code-fold") == "true" else wrapped(text, CODE) + 1
+    return 2 if said.get("code-fold") == "true" else wrapped(text, CODE) + 1
 
 
 def output(out):
@@ -48,19 +48,20 @@ def output(out):
     return wrapped("".join(out.get("text", data.get("text/plain", ""))), CODE) + 1, False
 
 
-def parts(page, cell):
+def parts(cell):
     "(lines, whether it is a picture or table) of each thing that a cell shows."
     if cell["cell_type"] != "code": return [prose("".join(cell["source"]))]
     said = directives(cell)
     if HIDDEN & said.keys() or said.get("include") == "false": return []
     shown = [] if said.get("output") == "false" else cell["outputs"]
-    return [(code(page, cell), False), *map(output, shown)]
+    return [(code(cell), False), *map(output, shown)]
 
 
 def depth(page, nb):
     "Lines above a page's first picture or table; infinite without one."
     lines = 0
-    for n, found in (p for cell in site_pages.opened(nb)["cells"] for p in parts(page, cell)):
+    cells = site_pages.folded(page, site_pages.opened(nb))["cells"]
+    for n, found in (p for cell in cells for p in parts(cell)):
         lines += n
         if found: return lines
     return math.inf

@@ -4,6 +4,7 @@ Before: the title's cell is completed, of which nbdev keeps only title and descr
 becomes the pictures and tables of that cell; imports, tests and the code of benchmarks and explanations are folded, so
 that pictures and tables come first; and llms.txt is written. After: every picture has an alternative text. Only the
 standard library is used: Quarto picks the Python."""
+import ast
 import html
 import json
 import os
@@ -85,13 +86,44 @@ def summary(page, cell):
     return "Tests" if TEST.search(code) and not cell.get("outputs") else None
 
 
+def is_test(node):
+    "Whether a statement only tests: an assertion, a call of fastcore's, a loop over them."
+    if isinstance(node, ast.For): return all(map(is_test, node.body))
+    called = getattr(getattr(getattr(node, "value", None), "func", None), "id", "")
+    return isinstance(node, ast.Assert) or isinstance(node, ast.Expr) and called.startswith("test_")
+
+
+def parted(code):
+    "The lines of a cell without its tests, and its tests."
+    try: nodes = ast.parse(code).body
+    except SyntaxError: return code, "" # a magic
+    tests = {i for n in nodes if is_test(n) for i in range(n.lineno, n.end_lineno + 1)}
+    tests -= {i for n in nodes if not is_test(n) for i in range(n.lineno, n.end_lineno + 1)}
+    lines = list(enumerate(code.split("\n"), 1))
+    return tuple("\n".join(t for i, t in lines if (i in tests) == kind).rstrip("\n") for kind in (False, True))
+
+
+def as_folded(cell, word, code):
+    "A cell whose code is folded under a word."
+    source = f'#| code-fold: true\n#| code-summary: "{word}"\n{code}'
+    return {**cell, "source": source.splitlines(True)}
+
+
+def in_parts(page, cell):
+    "A cell as the page has it: folded, or shown with its tests folded below what it shows, or as it is."
+    code = text_of(cell)
+    if word := summary(page, cell): return [as_folded(cell, word, code)]
+    if cell["cell_type"] != "code" or DIRECTIVE.search(code): return [cell]
+    shown, tests = parted(code)
+    if not tests: return [cell]
+    if not shown.strip(): return [as_folded(cell, "Tests", code)]
+    below = {**cell, "id": f"{cell['id']}-tests", "outputs": []}
+    return [{**cell, "source": shown.splitlines(True)}, as_folded(below, "Tests", tests)]
+
+
 def folded(page, nb):
     "A notebook whose cells of tests and imports are folded."
-    for cell in nb["cells"]:
-        if word := summary(page, cell):
-            directives = ["#| code-fold: true\n", f'#| code-summary: "{word}"\n']
-            cell["source"] = [*directives, *"".join(cell["source"]).splitlines(True)]
-    return nb
+    return {**nb, "cells": [part for cell in nb["cells"] for part in in_parts(page, cell)]}
 
 
 def heading(nb):
@@ -171,11 +203,12 @@ def after(site):
 
 
 SAMPLE = '<p>The <b>sea</b></p><img src="a"><figure><img src="b" alt=""/><figcaption>A "boat"</figcaption></figure>'
+TESTED = "a = 1; b = 2\ntest_eq(a, 1)\nfor c in a: assert c\na"
 SAID = SAMPLE.replace('src="a"', 'alt="The sea" src="a"').replace('src="b" alt=""', 'alt="A &quot;boat&quot;" src="b"')
 
 
 def faults(top):
-    "What is wrong with a folder after `before`, and with `with_words`."
+    "What is wrong with a folder after `before`, and with `with_words` and `parted`."
     listed = (top/"llms.txt").read_text(encoding="utf-8")
     pages = [f.relative_to(top).with_suffix("").as_posix() for f in sorted(top.rglob("*.ipynb"))
              if not {"app", "_docs"} & set(f.relative_to(top).parts)]
@@ -185,7 +218,8 @@ def faults(top):
     sources = {p: json.loads((TOP/"nbs"/f"{p}.ipynb").read_text(encoding="utf-8")) for p in pages}
     lost = [f"{p} has lost what stands below its title" for p, nb in sources.items()
             if below_title(nb) and ADDED not in (top/f"{p}.ipynb").read_text(encoding="utf-8")]
-    return shown + unfolded + lost + ([] if with_words(SAMPLE) == SAID else ["a picture has no words"])
+    tested = [] if parted(TESTED) == ("a = 1; b = 2\na", "test_eq(a, 1)\nfor c in a: assert c") else ["tests are shown"]
+    return shown + unfolded + lost + tested + ([] if with_words(SAMPLE) == SAID else ["a picture has no words"])
 
 
 if __name__ == "__main__":
