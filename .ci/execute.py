@@ -52,7 +52,7 @@ def lighter(png):
     if len(small["image/png"]) > len(png): small = {"image/png": png}
     if len(png) <= HEAVY or im.mode != "RGB": return small
     if im.getcolors(4096): return encoded(im.quantize(256, dither=Image.Dither.NONE), "PNG", optimize=True)
-    return encoded(im, "JPEG", quality=90, subsampling=0)
+    return encoded(im, "JPEG", quality=80)
 
 
 def lighten(path):

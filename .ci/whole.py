@@ -7,6 +7,7 @@ from pathlib import Path
 
 import address
 import colab
+import first_screen
 import yaml
 
 TOP = Path(__file__).resolve().parent.parent
@@ -99,6 +100,11 @@ def not_in_the_sidebar(nbs):
            [f"the sidebar of _quarto.yml lists {n} twice" for n in sorted({n for n in listed if listed.count(n) > 1})]
 
 
+def far_down(nbs):
+    "Pages whose first picture or table is not in the first screen."
+    return first_screen.faults(nbs)
+
+
 def undocumented(nbs):
     "Public functions and classes without a docstring: the reference would show an empty entry."
     out = []
@@ -112,7 +118,7 @@ def undocumented(nbs):
 
 
 CHECKS = (large, machine_paths, unseen_figures, broken_links, pictures_without_words, wrong_badges, replaced_torch,
-          not_in_the_sidebar, undocumented)
+          not_in_the_sidebar, far_down, undocumented)
 
 
 def faults():

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 from .core import atomic_path
-from .painter import _draw_label, _label_height, _label_lines, _label_width
+from .painter import _draw_label, _label_font, _label_height, _label_lines, _label_width
 from .mixer import _is_number
 
 # %% ../nbs/21_sheets.ipynb #84cd0fb9
@@ -34,6 +34,17 @@ def _amount(w): # of a number, a ramp, or a dict by part
 # %% ../nbs/21_sheets.ipynb #5874b560
 def _nonzero(weights): return {k: w for k, w in weights.items() if w}
 
+# %% ../nbs/21_sheets.ipynb #5a1e0001
+_PAGE, _TEXT = 920, 18 # pixels: the width of a page, and the size of its text
+
+def _text_size(wide, w): # of the labels of a sheet, whose pictures are `w` wide
+    return round(max(_TEXT*max(1, wide/_PAGE), w/8))
+
+# %% ../nbs/21_sheets.ipynb #5a1e0002
+def _side(labels, size, most): # width of a column of labels
+    lengths = (_label_font(size).getlength(line) for t in labels for line in str(t).split('\n'))
+    return min(most, round(max(lengths)) + 9) if any(labels) else 0
+
 # %% ../nbs/21_sheets.ipynb #d39e1579
 def grid(pictures:list, # uint8 [N, H, W, 3] row by row, or a list with None for a gap
          across:list, # the label of each column
@@ -42,9 +53,10 @@ def grid(pictures:list, # uint8 [N, H, W, 3] row by row, or a list with None for
         )->Image.Image:
     "Pictures in rows and columns, with a label for each row and column."
     h, w = (round(x*scale) for x in next(p for p in pictures if p is not None).shape[:2])
-    size = max(13, w//13)
-    wide, left = max(w, _label_width(across, size) + 6), (max(w, 14*size) if any(down) else 0)
-    across = [_label_lines(t, wide - 6, size) for t in across]
+    size = _text_size(len(across)*(w + 2), w)
+    gap, left = size//2, _side(down, size, max(w, 14*size))
+    wide = max(w, _label_width(across, size) + gap)
+    across = [_label_lines(t, wide - gap, size) for t in across]
     down = [_label_lines(t, left - 8, size) for t in down]
     top = 8 + max(_label_height(t, size) for t in across)
     high = max(h, *(_label_height(t, size) for t in down))
@@ -83,7 +95,7 @@ def triangle(pictures:list, # uint8 [N, H, W, 3], in any order
     "Mixes of three styles: the first at the top, the second on the left, the third on the right."
     names, shares, n = _barycentric(mixes)
     h, w = (round(x*scale) for x in pictures[0].shape[:2])
-    size = max(13, h//8)
+    size = _text_size((n + 1)*(w + 4), w)
     W = max((n + 1)*(w + 4) + 8, 2*_label_width(names, size) + 16)
     widths = W - 8, W//2 - 8, W//2 - 8
     top, left, right = (_label_lines(k, width, size) for k, width in zip(names, widths))
@@ -104,11 +116,11 @@ def _stack_sheets(sheets:list, # pictures of PIL
          )->Image.Image:
     "Sheets under one another, each with a title."
     width = max(s.width for s in sheets)
-    titles = [_label_lines(str(t).replace('\n', ', '), width - 8, 16) for t in titles]
-    heads = [_label_height(t, 16) + 12 for t in titles]
+    titles = [_label_lines(str(t).replace('\n', ', '), width - 8, _TEXT) for t in titles]
+    heads = [_label_height(t, _TEXT) + 12 for t in titles]
     both, y = Image.new('RGB', (width, sum(heads) + sum(s.height for s in sheets)), 'white'), 0
     for s, t, head in zip(sheets, titles, heads):
-        _draw_label(both, t, (4, y + 6), 16)
+        _draw_label(both, t, (4, y + 6), _TEXT)
         both.paste(s, (0, y + head))
         y += head + s.height
     return both
@@ -127,7 +139,7 @@ def filmstrip(pictures:list, # uint8 [N, H, W, 3]
              )->Image.Image:
     "Pictures in a row, on film, with a label below each."
     h, w = (round(x*scale) for x in pictures[0].shape[:2])
-    hole, size = max(6, h//12), max(13, h//12)
+    hole, size = max(6, h//12), _text_size(len(pictures)*(w + 6), w)
     wide, film = max(w, _label_width(labels, size) + 4), h + 4*hole
     labels = [_label_lines(t, wide - 4, size) for t in labels]
     band = max((_label_height(t, size) + 6 for t in labels), default=0)
