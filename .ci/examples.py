@@ -108,6 +108,7 @@ def make_inputs(home):
         shutil.copy(core.asset(f"eras/{era}.safetensors"), home/f"{name}.safetensors")
     write(home/"recipe.yaml", {"loras": ["a.safetensors", "b.safetensors"], "weights": [.5, .5]})
     write(home/"mine.yaml", {"batch": 2, "rank": 2})
+    shutil.copy(TOP/"nbs/benchmarks/mergebench/submissions/keep_norm.py", home/"keep_norm.py")
     (home/"my_merge.py").write_text("from loramix_nb.merging import mix\ndef my_merge(loras, weights): "
                                     "return mix(loras, weights)\n", encoding="utf-8")
     write(home/"small.yaml", dict(lora=dict(rank=2, steps=2, batch=2, val_every=2, save_every=2), paintings=12,
