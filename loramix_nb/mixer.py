@@ -8,6 +8,7 @@ __all__ = ['early', 'late', 'Mixer', 'mix_into', 'unmix', 'current_mixer', 'betw
 # %% ../nbs/19_mixer.ipynb #82bd2629
 import math, weakref
 from itertools import product
+from typing import NamedTuple
 import numpy as np, torch, torch.nn.functional as F
 from diffusers import DiffusionPipeline
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -71,9 +72,11 @@ class _Diagonal:
     def __init__(self, owner, # which LoRA each rank is of
                  like:torch.Tensor=torch.zeros(())): # has the device and the dtype
         self.owner, self.like, self.value, self.used = torch.tensor(owner), like, None, slice(None)
+        self.last = None
 
     def set(self, W): # [B, N]
-        d, self.more = W[:, self.owner], {}
+        if self.last is not None and torch.equal(self.last, W): return
+        self.last, d, self.more = W, W[:, self.owner], {}
         ranks = d.any(0).nonzero()
         if not len(ranks):
             self.value = None
@@ -185,16 +188,31 @@ def _check_fits(pipe, name, lora):
             raise ValueError(f"LoRA '{name}' changes '{k}' of shape {list(lora[k].shape)}, but in "
                              f"this base it is {list(_shape(m))}; load the base it was trained on")
 
+# %% ../nbs/19_mixer.ipynb #efde8136
+class _Moment(NamedTuple):
+    "When a selector is asked what acts."
+    step:int    # from 0
+    steps:int   # of the denoising
+    turn:int=0  # pass within the step
+
+    @property
+    def share(self): return (self.step + .5)/self.steps # of the denoising, at the step's middle
+
 # %% ../nbs/19_mixer.ipynb #a37dc993
 class Mixer:
     "Several LoRAs in one pipeline, with separate weights for every picture of a batch."
-    def __init__(self, pipe:object, loras:dict): # name -> Lora
+    def __init__(self, pipe:object, loras:dict, # name -> Lora
+                 select:object=None): # a `Selector`, which says at each step what acts
         for name, lora in loras.items(): _check_fits(pipe, name, lora)
+        if select is not None and (isinstance(select, type) or not hasattr(select, 'choose')):
+            raise ValueError(f"select={select!r} is no selector: give one, "
+                             "as select=SELECTORS['k_lora']()")
         net = _denoiser(pipe)
         if any(p.device.type == 'meta' for p in net.parameters()):
             raise ValueError("sequential offloading leaves no weights that a LoRA could be added to: "
                              "take pipe.enable_model_cpu_offload(), or none")
         self.names, self.layers, self.parts, self.ramps = list(loras), [], set(), False
+        self.select, self.repeating, self.passes = select and select.start(loras), False, []
         self.home, self.family, self.scheduler = _home(pipe), _family(pipe), pipe.scheduler
         self.modules = _module_names(pipe) # not the pipeline: a cycle would keep it in memory
         for k in sorted({k for lora in loras.values() for k in lora}):
@@ -205,6 +223,7 @@ class Mixer:
                              for lora in loras.values()]
         self.text = any(self.changes_text) # prompts are encoded anew for new weights
         self.hook = net.register_forward_pre_hook(self._follow, with_kwargs=True)
+        self.after = net.register_forward_hook(self._repeat, with_kwargs=True)
         self._share_diagonals(set())
         self.set([0.]*len(self.names))
 
@@ -218,6 +237,7 @@ class Mixer:
         diagonals, self.parts = {}, parts
         for l in self.layers:
             key = l.owner, l.like.device, tuple(_is_within(l.name, p) for p in sorted(parts))
+            if self.select: key += self.select.key(l.name),
             if key not in diagonals:
                 diagonals[key] = _Diagonal(l.owner, l.like)
                 diagonals[key].layer = l.name
@@ -259,26 +279,48 @@ class Mixer:
         self.now = self.weights(weights)
         parts = {p for r in self.now for x in r if isinstance(x, dict) for p in x}
         self.ramps = any(_has_ramp(x) for r in self.now for x in r)
+        if self.select: self.select.check(parts)
         if parts != self.parts: self._share_diagonals(parts)
         return self._write(0.)
 
-    def _write(self, at):
-        W = None if self.parts or self.ramps else torch.tensor(self.now) # the same for all layers
-        for d in self.diagonals: d.set(self._weights_of(d, at) if W is None else W)
+    def _write(self, at, moment=None):
+        W = None if self.parts or self.ramps or self.select else torch.tensor(self.now)
+        for d in self.diagonals: d.set(self._weights_in(d.layer, at, moment) if W is None else W)
         return self
-    def _weights_of(self, d, at):
-        return torch.tensor([[_weight_at(x, d.layer, at) for x in r] for r in self.now])
+    def _weights_in(self, layer, at, moment=None): # [B, N]; a text encoder's are not chosen
+        W = torch.tensor([[_weight_at(x, layer, at) for x in r] for r in self.now])
+        if not moment or layer.startswith('text_encoder'): return W
+        return self.select.choose(layer, W, moment)
 
-    def _follow(self, net, args, kw): # before each step
+    def _follow(self, net, args, kw): # before each pass
         for l in self.flattened: l.lengths = self.family.lengths(l.name, args)
-        if not self.ramps: return
+        if self.repeating or not (self.ramps or self.select): return
         t = torch.as_tensor(args[1] if len(args) > 1 else kw['timestep']).flatten()[0]
-        self._write(self._moment(float(t)))
+        self.at, moment = self._at(float(t)), None
+        if self.select:
+            shares = self.select.shares(self._weights_in(self.home, self.at))
+            self.passes = [(self._due(float(t), i), s) for i, s in enumerate(shares) if s.any()]
+            moment = self.passes[0][0]
+        self._write(self.at, moment)
 
-    def _moment(self, t): # 0 noise … 1 picture
+    def _repeat(self, net, args, kw, out): # after each step: the mean of its passes
+        if self.repeating or len(self.passes) < 2: return
+        outs, self.repeating = [out], True
+        try:
+            for moment, _ in self.passes[1:]:
+                self._write(self.at, moment)
+                outs.append(net(*args, **kw))
+        finally: self.repeating = False
+        return _weighted_sum(outs, [s for _, s in self.passes])
+
+    def _due(self, t, turn=0): # the step that is due
         last = self.scheduler.config.num_train_timesteps # the timestep of pure noise
-        if not self.family.flow: return 1 - t/last
-        return _share_of_steps(self.family.noise_share(t), self.scheduler.timesteps/last)
+        σ = self.family.noise_share(t) if self.family.flow else t/last
+        steps = (self.scheduler.timesteps/last).float().cpu()
+        return _Moment(int((steps - σ).abs().argmin()), len(steps), turn)
+    def _at(self, t): # 0 noise … 1 picture; a flow's steps are shifted, so it counts them
+        if self.family.flow: return self._due(t).share
+        return 1 - t/self.scheduler.config.num_train_timesteps
 
     def text_weights(self, row:object)->tuple: # hashable
         "The text encoders' weights of one picture. Pictures with equal ones share prompt embeddings."
@@ -287,13 +329,22 @@ class Mixer:
     def remove(self):
         "Remove all hooks; the pipeline is then as it was."
         for h in (self, *self.layers): h.hook.remove()
+        self.after.remove()
 
     def __repr__(self): return f'Mixer of {", ".join(self.names)} over {len(self.layers)} layers'
 
 # %% ../nbs/19_mixer.ipynb #a613bead
-def _share_of_steps(σ, steps): # σ: of the step that is due; steps: all of them
-    "How far a flow's denoising is: the noise alone does not tell, since its steps are shifted."
-    return (int((steps.float().cpu() - σ).abs().argmin()) + .5)/len(steps)
+def _weighted_sum(outs, shares): # outs: what a denoiser returns in each pass; shares: [B] of each
+    "The sum of several passes' answers, each times its share of every picture."
+    first = outs[0]
+    if isinstance(first, dict): # diffusers' named outputs
+        return type(first)(**{k: _weighted_sum([o[k] for o in outs], shares) for k in first})
+    if isinstance(first, tuple): return tuple(_weighted_sum(o, shares) for o in zip(*outs))
+    if isinstance(first, list): # of a tensor for each picture
+        n = len(shares[0])
+        return [sum(float(s[i % n])*o[i] for s, o in zip(shares, outs)) for i in range(len(first))]
+    rows = [s.repeat(len(first)//len(s)).view(-1, *[1]*(first.ndim - 1)) for s in shares]
+    return sum(s.to(o)*o for s, o in zip(rows, outs))
 
 # %% ../nbs/19_mixer.ipynb #264fdde9
 def _module_names(pipe): # names of all modules of the part that paints and the text encoders
@@ -317,9 +368,10 @@ def _has_ramp(w):
 # %% ../nbs/19_mixer.ipynb #a0608714
 def mix_into(pipe:'DiffusionPipeline', # of any family; move it to its device first
              loras:dict, # name -> Lora; any ranks, not necessarily the same layers
+             select:object=None, # what acts at each step: a `Selector`; None: all LoRAs, always
             )->Mixer: # all weights zero until `set`
     "Put LoRAs into a pipeline, in place of earlier ones. `ValueError` for one of another family."
-    mixer = Mixer(pipe, loras)
+    mixer = Mixer(pipe, loras, select)
     unmix(pipe)
     _denoiser(pipe).mixer = mixer # there all pipelines that share it find it
     return mixer
