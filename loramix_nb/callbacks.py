@@ -8,7 +8,7 @@ __all__ = ['Previews', 'pick_best', 'write_model_card', 'push_to_hub']
 # %% ../nbs/16_callbacks.ipynb #f5878318
 import json
 from pathlib import Path
-import torch
+import numpy as np, torch, torch.nn.functional as F
 from PIL import Image
 from .core import atomic_path, figure
 from .painter import contact_sheet
@@ -41,6 +41,65 @@ def _evenly_spaced(files:list, # in order
     n, last = min(n, len(files)), len(files) - 1
     return [files[last - round(i*last/max(n - 1, 1))] for i in range(n)][::-1]
 
+# %% ../nbs/16_callbacks.ipynb #7a10c3d2
+def _similarities(by, prompt, style, subject): # a function: pictures -> name -> a cosine for each; None without `by`
+    if by is None:
+        if style is None and subject is None: return None
+        raise ValueError("reference pictures need an extractor: by=extractor('painted')")
+    if by.read is None:
+        raise ValueError(f"{by.name} reads no text: take extractor('clip') or extractor('painted')")
+    aims = {'text': (by, by.read([prompt]))}
+    if style is not None: aims['style'] = by.style, by.style(style)
+    if subject is not None: aims['subject'] = by, by(subject)
+    return lambda x: {k: _cosines(f(x), aim) for k, (f, aim) in aims.items()}
+
+def _cosines(x, aim): # [N,d], [M,d] -> [N], to the mean direction
+    mean = F.normalize(F.normalize(aim.float(), dim=1).mean(0), dim=0)
+    return (F.normalize(x.float(), dim=1) @ mean).tolist()
+
+# %% ../nbs/16_callbacks.ipynb #7a10c3d3
+def _draw_checkpoints(pictures, steps, strengths, history, rows):
+    heights = [1.9, *([1.3] if rows else []), 1.3*len(strengths)]
+    fig = figure(1 + 1.3*len(steps), sum(heights))
+    top, *middle, below = fig.subfigures(len(heights), 1, height_ratios=heights)
+    _draw_losses(ax := top.subplots(), history)
+    for x in steps: ax.axvline(x, lw=.5, color='.6')
+    if rows: _draw_similarities(middle[0].subplots(), steps, rows)
+    axes = below.subplots(len(strengths), len(steps), squeeze=False)
+    for row, line, s in zip(axes, pictures, strengths):
+        for ax, picture in zip(row, line): ax.imshow(picture); ax.set(xticks=[], yticks=[])
+        row[0].set_ylabel(f'strength {s:g}', fontsize=8)
+    for ax, x in zip(axes[0], steps): ax.set_title(f'step {x}', fontsize=8)
+    return fig, axes
+
+def _draw_similarities(ax, steps, rows): # rows: for each strength, name -> a cosine per checkpoint
+    best = _scaled(rows)[1].argmax(0) # for each checkpoint, the strength
+    for k in rows[0]: ax.plot(steps, [rows[s][k][i] for i, s in enumerate(best)], '.-', label=k)
+    ax.set(xlabel='step', ylabel='similarity'); ax.legend(frameon=False, loc='center left', bbox_to_anchor=(1, .5))
+
+# %% ../nbs/16_callbacks.ipynb #7a10c3d4
+def _scaled(rows): # table [measures, strengths, checkpoints], and the mean of measures scaled to 0 … 1
+    x = np.array([[r[k] for r in rows] for k in rows[0]])
+    low, high = x.min((1, 2), keepdims=True), x.max((1, 2), keepdims=True)
+    return x, ((x - low)/np.maximum(high - low, 1e-12)).mean(0)
+
+def _show_choice(fig, axes, rows, files, strengths, history): # a frame, a title and `fig.choice`
+    table, mean = _scaled(rows)
+    i, j = np.unravel_index(mean.argmax(), mean.shape)
+    choice = {'file': files[j], 'step': int(files[j].stem), 'strength': strengths[i]}
+    choice |= {k: float(t[i, j]) for k, t in zip(rows[0], table)}
+    choice['why'] = _reason(choice, {k: float(t.max()) for k, t in zip(rows[0], table)}, history)
+    for side in axes[i, j].spines.values(): side.set(visible=True, color='C1', linewidth=3)
+    fig.suptitle(choice['why'], fontsize=8, wrap=True)
+    fig.choice = choice
+
+def _reason(choice, most, history): # a sentence
+    found = ', '.join(f'{k} {choice[k]:.2f} (at most {v:.2f})' for k, v in most.items())
+    losses = [(h['valid_loss'], h['step']) for h in history if h.get('valid_loss') is not None]
+    lowest = f'; the validation loss is lowest at step {min(losses)[1]}' if losses else ''
+    return (f"I would take step {choice['step']} at strength {choice['strength']:g}: it has the best "
+            f"balance of similarities, {found}{lowest}")
+
 # %% ../nbs/16_callbacks.ipynb #0bcd4d78
 def pick_best(folder:str|Path, # of a run of `train_lora`
               pipe:object,
@@ -49,24 +108,21 @@ def pick_best(folder:str|Path, # of a run of `train_lora`
               n:int=6, # checkpoints, a column each
               seed:int=0,
               steps:int=20, guidance:float=4., # of the sampler
-             ): # a matplotlib Figure
-    "Plot checkpoints × strengths of a run, below its loss curves."
+              by:object=None, # an extractor that reads text, to measure the pictures
+              style:np.ndarray=None, # uint8 [N,H,W,3]: pictures of the style
+              subject:np.ndarray=None, # uint8 [N,H,W,3]: pictures of the subject
+             ): # a matplotlib Figure; with `by` it has a `choice`
+    "Plot checkpoints × strengths of a run below its loss curves, and say which to take."
     files = sorted((Path(folder)/'checkpoints').glob('*.safetensors'))
     if not files: raise FileNotFoundError(f"no checkpoints in '{folder}': train with checkpoints=20")
-    files = _evenly_spaced(files, n)
-    heights = [1.9, 1.3*len(strengths)]
-    fig = figure(1 + 1.3*len(files), sum(heights))
-    top, below = fig.subfigures(2, 1, height_ratios=heights)
-    _draw_losses(ax := top.subplots(), json.loads((Path(folder)/'history.json').read_text('utf-8')))
-    for f in files: ax.axvline(int(f.stem), lw=.5, color='.6')
-    axes = below.subplots(len(strengths), len(files), squeeze=False)
-    for column, f in zip(axes.T, files):
-        column[0].set_title(f'step {int(f.stem)}', fontsize=8)
-        for ax, s in zip(column, strengths):
-            with lora_applied(pipe, load_lora(f), s):
-                ax.imshow(preview(pipe, [prompt], [seed], steps, guidance)[0])
-            ax.set(xticks=[], yticks=[])
-    for ax, s in zip(axes[:, 0], strengths): ax.set_ylabel(f'strength {s:g}', fontsize=8)
+    measure = _similarities(by, prompt, style, subject)
+    files, history = _evenly_spaced(files, n), json.loads((Path(folder)/'history.json').read_text('utf-8'))
+    def painted(f, s):
+        with lora_applied(pipe, load_lora(f), s): return preview(pipe, [prompt], [seed], steps, guidance)[0]
+    pictures = [[painted(f, s) for f in files] for s in strengths]
+    rows = [measure(np.stack(row)) for row in pictures] if measure else []
+    fig, axes = _draw_checkpoints(pictures, [int(f.stem) for f in files], strengths, history, rows)
+    if rows: _show_choice(fig, axes, rows, files, strengths, history)
     return fig
 
 # %% ../nbs/16_callbacks.ipynb #44039f4f
