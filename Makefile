@@ -51,7 +51,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab nbs $(if $(filter 0,$(shell id -u)),--allow-root)
 
 docs: $(READY)
-	@if command -v quarto >/dev/null; then $(BIN)/nbdev-docs && echo "The site is in _docs/index.html"; \
+	@if command -v quarto >/dev/null; then $(BIN)/nbdev-docs && $(BIN)/python .ci/web.py _docs/web && echo "The site is in _docs/index.html"; \
 	else $(BIN)/python .ci/checks.py docs && echo "The notebooks are processed into _proc/. To render the site install Quarto," \
 		"from https://quarto.org/docs/get-started/, and run make docs again."; fi
 

@@ -13,6 +13,10 @@ PLACES = (
     (re.compile(r"(?<=git\+)https://github\.com/[\w.-]+/[\w.-]*\w"), "{url}"),
     (re.compile(r"(?<=repository-code: )\S+"), "{url}"),
     (re.compile(r'(?<=Repository = ")[^"]+'), "{url}"),
+    (re.compile(r'(?<=Documentation = ")[^"]+'), "https://{owner}.github.io/{name}"),
+    (re.compile(r"(?<=^Docs: )https://[\w.-]+\.github\.io/[\w.-]+(?=/)", re.M), "https://{owner}.github.io/{name}"),
+    (re.compile(r"(?<='doc_host': ')[^']+"), "https://{owner}.github.io"),
+    (re.compile(r"(?<='doc_baseurl': ')[^']+"), "/{name}"),
     (re.compile(r"(?<='git_url': ')[^']+"), "{url}"), # what nbdev-export makes of it
     (re.compile(r"(?<=^repository = )\S+", re.M), "{url}"))
 
@@ -29,13 +33,15 @@ def files(folder=TOP):
     pages = (f for f in (Path(folder)/"nbs").rglob("*.ipynb")
              if not any(p.startswith((".", "_")) for p in f.relative_to(folder).parts))
     others = "README.md", "CITATION.cff", "pyproject.toml", "settings.ini", "loramix_nb/_modidx.py"
-    return [*sorted(pages), *(Path(folder)/f for f in others)]
+    modules = sorted((Path(folder)/"loramix_nb").glob("[!_]*.py")) # nbdev names the documentation in each
+    return [*sorted(pages), *modules, *(Path(folder)/f for f in others)]
 
 
 def with_address(text, url):
     "A text with another address in all its places."
     path = url.removeprefix("https://github.com/")
-    for pattern, form in PLACES: text = pattern.sub(form.format(url=url, path=path), text)
+    owner, name = path.split("/")
+    for pattern, form in PLACES: text = pattern.sub(form.format(url=url, path=path, owner=owner, name=name), text)
     return text
 
 

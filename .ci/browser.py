@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -145,7 +145,7 @@ def places(box):
 def alpha(page, ref):
     "AlphaSlider: mouse, keyboard, prompt and seed; cached and fresh; a sweep; saved, loaded, copied."
     w, at = Screen(page, "alpha"), lambda t, **kw: ref.mix({"early_renaissance": round(1 - t, 6), "pop_art": t}, **kw)
-    bar = w.box.locator("input[type=range]")
+    bar = w.box.locator(".lm-control input[type=range]")
     w.shows(at(.5), "at the start")
     before, box = places(w.box), bar.bounding_box()
     page.mouse.click(box["x"] + 8 + .8*(box["width"] - 16), box["y"] + box["height"]/2)
@@ -171,7 +171,7 @@ def alpha(page, ref):
     for typed in ("-1", "1.5", "9" * 12, ""):
         w.box.locator(".lm-seed").fill(typed)
         w.box.locator(".lm-seed").press("Tab")
-        said = w.box.locator(".lm-scene .lm-wrong").text_content()
+        said = w.box.locator(".lm-main > .lm-scene .lm-wrong").text_content()
         assert said.endswith("give a whole number from 0 to 4294967295; 3 still holds") and typed in said, said
         assert w.box.locator(".lm-seed").get_attribute("aria-invalid") == "true"
     w.shows(at(1.), "with a seed that cannot be")
@@ -185,6 +185,7 @@ def save_and_load(w, ref, leave, here, there):
     w.box.locator("button.lm-save").click()
     w.until("box => box.querySelector('.lm-note').textContent.startsWith('saved as')")
     name = w.note.text_content().removeprefix("saved as ")
+    if w.box.locator("details.lm-lines:not([open])").count(): w.box.locator(".lm-lines summary").click()
     w.box.locator("button.lm-copy").click()
     w.until("box => box.querySelector('.lm-note').textContent === 'copied'")
     lines = w.page.evaluate("navigator.clipboard.readText()")
@@ -461,7 +462,7 @@ def answers(page, ref, where):
     page.locator("section.lm-alpha").wait_for(timeout=SLOW)
     w = Screen(page, "alpha")
     w.shows(ref.mix({"early_renaissance": .5, "pop_art": .5}), "at the start")
-    bar = w.box.locator("input[type=range]")
+    bar = w.box.locator(".lm-control input[type=range]")
     bar.focus()
     TIMES[f"fresh, in {where}"] = [w.timed(lambda: bar.press("ArrowRight"))]
     w.shows(ref.mix({"early_renaissance": .45, "pop_art": .55}), "after a key")
@@ -482,9 +483,9 @@ def one_page(tmp, page_of, ref):
         page.locator("section.lm-board").wait_for(timeout=SLOW)
         w = Screen(page, "board")
         pad, styles = w.box.locator(".lm-pad"), w.box.locator("input.lm-strength")
-        def expected(weights, seed=SEED):
+        def expected(weights, seed=SEED, steps=None):
             full = {"/".join(k): weights[k[0]] for k in _split_blocks(ref.loras)}
-            return ref.board.paint(full, PROMPT, seed)
+            return ref.board.paint(full, PROMPT, seed, steps)
         assert pad.is_visible() and not styles.first.is_visible()
         pad.press("2")
         w.shows(expected({s: float(i == 1) for i, s in enumerate(STYLES)}), "at a corner of the triangle")
@@ -506,6 +507,7 @@ def one_page(tmp, page_of, ref):
             prompt.press("Tab")
             assert (seed.input_value() == rolled) is locked, f"locked {locked}: {seed.input_value()}"
             if locked: w.box.locator(".lm-lock").click()
+        remembers(w, prompt, seed, expected)
         for width in (1440, 1024, 390):
             page.set_viewport_size({"width": width, "height": 800})
             figure, pane = w.img.bounding_box(), w.box.locator(".lm-control").bounding_box()
@@ -518,6 +520,41 @@ def one_page(tmp, page_of, ref):
         page.emulate_media(color_scheme="dark")
         assert brightness() < 120, "the page does not follow a dark system"
         page.context.close()
+
+
+def remembers(w, prompt, seed, expected):
+    "Settings, undo, history, compare, download and a dropped picture, on the page of the app."
+    two, few = dict(zip(STYLES, (1., 1., 0.))), w.box.locator(".lm-steps")
+    for field, text in ((prompt, PROMPT), (seed, str(SEED))): field.fill(text); field.press("Tab")
+    w.shows(expected(two), "back at the first prompt")
+    w.box.locator(".lm-settings summary").click()
+    few.fill("0")
+    few.press("Tab")
+    assert "from 1 to 1000; 20 still holds" in w.box.locator(".lm-settings").text_content()
+    few.fill("8")
+    few.press("Tab")
+    w.shows(expected(two, steps=8), "with fewer steps")
+    with w.page.expect_download() as kept: w.box.locator(".lm-download").click()
+    file = Path(kept.value.path())
+    assert np.array_equal(np.asarray(Image.open(file)), expected(two, steps=8)), "another picture was downloaded"
+    w.box.locator(".lm-compare").click()
+    w.box.locator(".lm-line").press("ArrowRight")
+    assert w.box.locator(".lm-kept").is_visible() and "51" in w.box.locator(".lm-line").get_attribute("aria-valuetext")
+    w.box.locator(".lm-compare").click()
+    w.box.locator(".lm-undo").click()
+    w.shows(expected(two), "after an undo")
+    w.box.locator(".lm-pad").focus()
+    w.page.keyboard.press("Control+Shift+z")
+    w.shows(expected(two, steps=8), "after a redo by keyboard")
+    w.box.locator(".lm-history button").nth(1).click()
+    w.shows(expected(two), "from the history")
+    w.page.evaluate("""([box, data]) => {
+        const t = new DataTransfer(), bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0))
+        t.items.add(new File([bytes], 'kept.png', {type: 'image/png'}))
+        box.dispatchEvent(new DragEvent('drop', {dataTransfer: t, bubbles: true, cancelable: true})) }""",
+        [w.box.element_handle(), b64encode(file.read_bytes()).decode()])
+    w.shows(expected(two, steps=8), "from a dropped picture")
+    assert few.input_value() == "8"
 
 
 # ---- all of it

@@ -16,6 +16,7 @@ from configparser import ConfigParser
 from contextlib import contextmanager
 from pathlib import Path
 
+import site_pages
 import surface as names
 import whole
 from readme import readme
@@ -137,6 +138,11 @@ def browser():
     print(run(sys.executable, TOP/".ci"/"browser.py", timeout=1500).strip())
 
 
+def page():
+    "The page that paints does so in a real browser, as Python paints, without a kernel."
+    print(run(sys.executable, "-W", "ignore", TOP/".ci"/"page.py", timeout=900).strip())
+
+
 def docs():
     "The notebooks can be made into the site: what Quarto renders is in _proc."
     # Only exported cells and cells with an import are executed for it: one that does both an import and something
@@ -145,6 +151,9 @@ def docs():
             "refresh_quarto_yml(); proc_nbs(force=True, n_workers=2)")
     try: run(sys.executable, "-W", "ignore", "-c", code)
     except AssertionError as e: raise AssertionError(str(e).rpartition("Exception: ")[2] or str(e)) from e
+    site_pages.before(TOP/"_proc") # what Quarto runs
+    wrong = site_pages.faults(TOP/"_proc")
+    assert not wrong, "\n".join(wrong)
 
 
 def readme_is_index():
@@ -172,7 +181,8 @@ def wheel():
         print(run(python, TOP/".ci"/"first_minute.py", TOP/"README.md", cwd=tmp/"work", timeout=600).strip())
 
 
-STEPS = (clean, export, lint, notebooks, examples, layers, surface, readme_is_index, site, docs, fuzz, browser, wheel)
+STEPS = (clean, export, lint, notebooks, examples, layers, surface, readme_is_index, site, docs, fuzz, browser, page,
+         wheel)
 
 
 def main(steps):

@@ -25,7 +25,7 @@ from loramix_nb import cli, core
 from loramix_nb.data import paint_collection
 
 TOP = Path(__file__).resolve().parent.parent
-PROGRAMS = "loramix|make|pip|%pip|!pip|git|hf|accelerate launch|torchrun|jupyter|voila|python"
+PROGRAMS = "loramix|make|npm|pip|%pip|!pip|git|hf|accelerate launch|torchrun|jupyter|voila|python"
 # A command that cannot run here -> why. One that is in no example any more is refused, so that the list stays true.
 ELSEWHERE = {
     "make demo": "the same as loramix demo, which runs here in small",
@@ -38,6 +38,8 @@ ELSEWHERE = {
     "accelerate launch --num_processes 2 paint.py": "wants GPUs; the page runs the same on two CPU processes",
     "accelerate launch --num_processes 2 job.py": "wants GPUs; the page runs the same on two CPU processes",
     "torchrun --nproc-per-node 2 job.py": "the page runs the same job on two CPU processes",
+    "npm pack onnxruntime-web@1.30.0": "needs npm; the step page does it",
+    "python .ci/checks.py page": "runs as the step page",
     "python .ci/browser.py": "runs as the step browser",
     "python .ci/browser.py 10": "the same, ten times over",
     "python .ci/fuzz.py --cases 300 --out nbs/explanations/results/fuzz.json": "long; runs as the step fuzz, in small",
@@ -47,7 +49,8 @@ ELSEWHERE = {
 # The numbers that make a job small; they are added to what is printed, whose own words stay as they are.
 SMALL = {"train": "--steps 2", "sweep": "--steps 1", "judge": "--epochs 1", "restyle": "--steps 3",
          "demo": "--config small.yaml", "app": ""}
-ORDER = "data plan latents train judge sweep score mix convert inspect doctor restyle breed app demo report".split()
+ORDER = ("data plan latents train judge sweep score mix convert inspect doctor restyle breed app export-web demo "
+         "report").split()
 
 
 def lines(text):
@@ -66,7 +69,7 @@ def plain(line):
 def found():
     "Command -> the first page that prints it."
     told = {}
-    for job in cli.JOBS.values():
+    for job in cli._JOBS.values():
         for line in job.examples: told.setdefault(line, f"loramix {job.__name__} --help")
     for page in sorted([TOP/"README.md", *(TOP/"nbs").rglob("*.ipynb")]):
         if any(p.startswith((".", "_")) for p in page.relative_to(TOP).parts): continue
@@ -88,8 +91,8 @@ def of_page(page):
 def mention(line):
     "Whether a job is only named, as in the folder that `loramix sweep` wrote: it takes files, and none is given."
     words = shlex.split(line)
-    if words[0] != "loramix" or len(words) > 2 or words[-1] not in cli.JOBS: return False
-    return any(not a.option_strings and a.nargs != "*" for a in cli.build_parser(words[1])._actions) or words[1] in (
+    if words[0] != "loramix" or len(words) > 2 or words[-1] not in cli._JOBS: return False
+    return any(not a.option_strings and a.nargs != "*" for a in cli._build_parser(words[1])._actions) or words[1] in (
         "sweep", "mix", "breed", "doctor")
 
 

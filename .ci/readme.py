@@ -12,7 +12,8 @@ LINK = re.compile(r'(\]\(|\b(?:src|href)=")(?![a-z]+:|[/#])([^)"\s#]+)')
 
 
 def shown(cell):
-    "Whether a cell belongs into the README."
+    "Whether a cell belongs into the README; a place that paints is for the site alone."
+    if 'class="lm-here"' in cell.source: return False
     return cell.cell_type != "raw" and not re.search(r"^#\s*\|\s*(hide|include:\s*false)", cell.source, re.M)
 
 

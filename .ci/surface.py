@@ -109,7 +109,7 @@ def shapes():
     wrong, lengths, columns, cells = [], [], [], []
     for module, nb in modules().items():
         text = (PACKAGE/f"{module}.py").read_text(encoding="utf-8")
-        lines = text.splitlines()
+        lines = re.sub(r"\n\nDocs: [^\n]*\"\"\"\n", '"""\n', text, count=1).splitlines() # nbdev's, and no code
         if len(lines) > MODULE: wrong.append(f"{module} has {len(lines)} lines, and {MODULE} is the limit")
         columns += [len(line) for line in lines if line.strip() and not line.startswith(("__all__", "# %%"))]
         functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.FunctionDef)]

@@ -17,7 +17,7 @@ export function h(tag, props = {}, ...kids) {
 }
 
 /** Call `fn` now and whenever one of these traits changes, until the view is gone. */
-function follow(model, signal, traits, fn) {
+export function follow(model, signal, traits, fn) {
   for (const t of traits) {
     model.on(`change:${t}`, fn)
     signal.addEventListener('abort', () => model.off(`change:${t}`, fn))
@@ -25,7 +25,7 @@ function follow(model, signal, traits, fn) {
   fn()
 }
 
-function set(model, changes) {
+export function set(model, changes) {
   for (const [k, v] of Object.entries(changes)) model.set(k, v)
   model.save_changes()
 }
@@ -57,7 +57,7 @@ async function copy(text, say) {
 }
 
 /** The note, which screen readers read aloud; its line is there even when it is empty, so that nothing jumps. */
-function note(model, signal) {
+export function note(model, signal) {
   const p = h('p', {class: 'lm-note', role: 'status', 'aria-live': 'polite'})
   follow(model, signal, ['note'], () => { p.textContent = model.get('note') || '\u00a0' })
   return p
@@ -89,7 +89,7 @@ const die = () => icon(h('path', {d: 'M4 2h8l2 2v8l-2 2H4l-2-2V4z'}), [[5, 5], [
 const padlock = () => icon(h('path', {d: 'M3.5 7.5h9v6.5h-9z'}), h('path', {d: 'M5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5', class: 'lm-shackle'}))
 
 /** Prompt and seed of a picture; the seed in the range of other programs, with a die, and a lock that keeps it for a new prompt. */
-function scene(model, signal) {
+export function scene(model, signal) {
   const roll = () => crypto.getRandomValues(new Uint32Array(1))[0], locked = () => lock.getAttribute('aria-pressed') === 'true'
   const f = field('Seed', {class: 'lm-seed', min: 0, max: 4294967295, step: 1, moved: v => set(model, {seed: v})})
   follow(model, signal, ['seed'], () => f.show(model.get('seed')))
@@ -105,8 +105,66 @@ function scene(model, signal) {
   return h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', f.input, f.wrong), dice, lock)
 }
 
+/** What is set once for all pictures of a studio, folded away: negative prompt, steps, guidance. */
+function settings(model, signal) {
+  const number = (trait, name, more) => {
+    const f = field(name, {class: `lm-${trait}`, ...more, moved: v => set(model, {[trait]: v})})
+    follow(model, signal, [trait], () => f.show(model.get(trait)))
+    return h('label', {}, name, f.input, f.wrong)
+  }
+  const negative = h('input', {type: 'text', class: 'lm-negative', onchange: () => set(model, {negative: negative.value})})
+  follow(model, signal, ['negative'], () => { negative.value = model.get('negative') })
+  return h('details', {class: 'lm-settings'}, h('summary', {}, 'settings'), h('div', {class: 'lm-scene lm-numbers'},
+    h('label', {class: 'lm-wide'}, 'Negative prompt', negative), number('steps', 'Steps', {min: 1, max: 1000, step: 1}),
+    number('guidance', 'Guidance', {min: 0, max: 100})))
+}
+
+/** Two pictures in one frame: what is left of the line is the one that was kept. */
+function wipe(img) {
+  const kept = h('img', {class: 'lm-kept', alt: '', hidden: true}), line = h('input', {type: 'range', min: 0, max: 100, value: 50, class: 'lm-line', hidden: true,
+    'aria-label': 'How much of the kept picture is shown', oninput: () => show()})
+  const show = () => { kept.style.clipPath = `inset(0 ${100 - line.value}% 0 0)`; line.setAttribute('aria-valuetext', `${line.value}% of the kept picture`) }
+  const toggle = on => {
+    kept.hidden = line.hidden = !on
+    if (on) { kept.src = still(img); kept.alt = `kept: ${img.alt}`; line.value = 50; show() }
+  }
+  return {frame: h('div', {class: 'lm-frame'}, img, kept), line, toggle}
+}
+
+/** A copy of what an <img> shows, which stays when the picture changes. */
+function still(img) {
+  const c = h('canvas', {width: img.naturalWidth, height: img.naturalHeight})
+  c.getContext('2d').drawImage(img, 0, 0)
+  return c.toDataURL('image/png')
+}
+
+/** The pictures of this session, the latest first; a click brings back all settings of one. */
+function history_of(model, signal) {
+  const box = h('div', {class: 'lm-thumbs lm-history', role: 'group', 'aria-label': 'History'})
+  follow(model, signal, ['history'], () => {
+    const had = new Map([...box.children].map(b => [b.dataset.mark, b]))
+    box.replaceChildren(...model.get('history').map(p => had.get(p.mark) || h('button', {type: 'button', 'data-mark': p.mark, title: p.words,
+      'aria-label': `back to ${p.words}`, onclick: () => ask(model, {do: 'revisit', mark: p.mark})}, thumb(p))))
+  })
+  roam(box, 'button', false)
+  return box
+}
+
+/** Hand a file of the model to the browser. */
+function keep_files(model, signal) {
+  const give = () => {
+    const {name, png} = model.get('given')
+    if (!name || !png) return
+    const url = URL.createObjectURL(new Blob([png], {type: 'image/png'}))
+    h('a', {href: url, download: name}).click()
+    setTimeout(() => URL.revokeObjectURL(url), 1e4)
+  }
+  model.on('change:given', give)
+  signal.addEventListener('abort', () => model.off('change:given', give))
+}
+
 /** A slider and its value. It takes any hundredth; a key moves it to the next twentieth, with Shift to the next hundredth. */
-function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text = percent, words, moved, typed, ...more}) {
+export function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text = percent, words, moved, typed, ...more}) {
   const number = typed && field(name, {class: 'lm-number', min, max, moved: v => { show(v); moved(v) }})
   const out = number ? number.input : h('output', {}), input = h('input', {type: 'range', min, max, step: fine, 'aria-label': name, ...more,
     oninput: () => to(+input.value, fine)})
@@ -140,22 +198,41 @@ function studio(model, root, signal, title, controls) {
     saved.replaceChildren(h('option', {value: ''}, model.get('saved').length ? 'load a saved recipe …' : 'no saved recipes'),
       ...model.get('saved').map(n => h('option', {value: n}, n)))
   })
-  const [button, pre] = lines(model, signal, say)
-  root.append(h('section', {class: `lm lm-studio lm-${model.get('kind')}`, role: 'group', 'aria-label': title},
+  const [button, pre] = lines(model, signal, say), act = (name, text) => h('button', {type: 'button', class: `lm-${name}`, onclick: () => ask(model, {do: name})}, text)
+  const undo = act('undo', 'Undo'), redo = act('redo', 'Redo'), {frame, line, toggle} = wipe(img)
+  follow(model, signal, ['can'], () => { [undo.disabled, redo.disabled] = model.get('can').map(c => !c) })
+  const compare = h('button', {type: 'button', class: 'lm-compare', 'aria-pressed': 'false', title: 'keep this picture, and compare later ones with it', onclick: () => {
+    const on = compare.getAttribute('aria-pressed') !== 'true'
+    compare.setAttribute('aria-pressed', on); toggle(on)
+  }}, 'Compare')
+  const section = h('section', {class: `lm lm-studio lm-${model.get('kind')}`, role: 'group', 'aria-label': title},
     h('div', {class: 'lm-main'},
       scene(model, signal),
       controls,
-      h('div', {class: 'lm-buttons'}, button,
-        h('button', {type: 'button', class: 'lm-save', onclick: () => ask(model, {do: 'save'})}, 'Save recipe'),
+      settings(model, signal),
+      h('div', {class: 'lm-buttons'}, undo, redo, compare, act('download', 'Download PNG'), act('save', 'Save recipe'),
         h('label', {class: 'lm-hush'}, 'Saved recipes', saved)),
-      pre, note(model, signal)),
-    h('figure', {}, img, words)))
+      h('details', {class: 'lm-lines'}, h('summary', {}, 'Python code'), h('div', {class: 'lm-buttons'}, button), pre),
+      note(model, signal)),
+    h('figure', {}, frame, line, words), history_of(model, signal))
+  section.addEventListener('keydown', e => { // a text field has an undo of its own
+    if (!(e.ctrlKey || e.metaKey) || e.key.toLowerCase() !== 'z' || /^(TEXTAREA|INPUT)$/.test(e.target.tagName) && e.target.type !== 'range') return
+    e.preventDefault(); e.stopPropagation(); ask(model, {do: e.shiftKey ? 'redo' : 'undo'})
+  })
+  section.addEventListener('dragover', e => { e.preventDefault(); section.classList.add('lm-over') })
+  section.addEventListener('dragleave', () => section.classList.remove('lm-over'))
+  section.addEventListener('drop', async e => {
+    e.preventDefault(); section.classList.remove('lm-over')
+    if (e.dataTransfer.files.length) ask(model, {do: 'restore'}, [await e.dataTransfer.files[0].arrayBuffer()])
+  })
+  keep_files(model, signal)
+  root.append(section)
 }
 
 const swatch = (model, i) => h('i', {class: 'lm-swatch', style: `background:${model.get('colours')[i]}`})
 
 /** A slider between two styles: `get` gives the share of the second, `go` sets it. */
-function between(model, signal, get, go) {
+export function between(model, signal, get, go) {
   const [a, b] = model.get('names'), words = v => `${percent(1 - v)} ${a}, ${percent(v)} ${b}`
   const f = fader(`From ${a} to ${b}`, {class: 'lm-alpha-range', fine: 0.05, words, text: v => v.toFixed(2), moved: go})
   follow(model, signal, ['at'], () => f.show(get()))
@@ -196,7 +273,7 @@ export function weights(x, y) {
 }
 
 /** A point in a triangle of three styles: `get` gives their shares, `go` sets them. */
-function among(model, signal, get, go) {
+export function among(model, signal, get, go) {
   const names = model.get('names'), colours = model.get('colours'), [W, H, M] = [260, 225, 22]
   const xy = w => { const [x, y] = point(w); return [M + x * W, M + y * H] }
   const corners = [0, 1, 2].map(i => xy([0, 1, 2].map(j => +(i === j))))
@@ -286,7 +363,7 @@ function board(model, root, signal) {
 }
 
 /** Move the focus among buttons with the arrow keys, as in a grid of pictures. */
-function roam(box, of) {
+function roam(box, of, click = true) {
   box.addEventListener('keydown', e => {
     const all = [...box.querySelectorAll(of)], at = all.indexOf(document.activeElement)
     if (at < 0) return
@@ -294,7 +371,7 @@ function roam(box, of) {
     const next = {ArrowRight: at + 1, ArrowLeft: at - 1, ArrowDown: at + wide, ArrowUp: at - wide, Home: 0, End: all.length - 1}[e.key]
     if (next === undefined) return
     e.preventDefault(); e.stopPropagation()
-    if (all[next]) { all[next].focus(); all[next].click() }
+    if (all[next]) { all[next].focus(); if (click) all[next].click() }
   })
 }
 
