@@ -202,15 +202,14 @@ def _parts(loras): # part of the network -> names of its blocks
 @dataclass(frozen=True)
 class _Pass:
     "What one score is of: the first `scenes` of prompts × seeds, in so many steps."
-    prompts:tuple; seeds:tuple; scenes:int; steps:int
+    prompts:tuple; seeds:tuple; scenes:int; steps:int; of:str='search'
     @property
     def pairs(self): return [(p, s) for s in self.seeds for p in self.prompts][:self.scenes]
     @property
     def label(self): return f'{self.scenes} × {self.steps}'
 
-def _smaller(full, share, steps): # a sketch of a pass
-    scenes, steps = max(2, math.ceil(full.scenes*share)), max(2, math.ceil(full.steps*steps))
-    return replace(full, scenes=scenes, steps=steps)
+def _smaller(full, share): # a sketch of a pass
+    return replace(full, scenes=max(2, math.ceil(full.scenes*share)))
 
 # %% ../nbs/34_tuning.ipynb #ac16dd72
 class _Journal:
@@ -226,7 +225,7 @@ class _Journal:
         if self.file: self.end = _write_line(self.file, row, self.end)
         self.known[_key(row)] = row
 
-def _key(r): return r['arm'], tuple(r['numbers']), r['painted'], r['held_out']
+def _key(r): return r['arm'], tuple(r['numbers']), r['of'], r['painted']
 
 def _check_settings(file, settings): # stored in the folder, or equal to those that are
     if not file.exists(): return write_json(file, settings)
@@ -239,8 +238,9 @@ def _check_settings(file, settings): # stored in the folder, or equal to those t
 # %% ../nbs/34_tuning.ipynb #f8984709
 class _Bench:
     "Paints mixes and scores them, each once."
-    def __init__(self, pipe, loras, goal, full, held, guidance, journal):
-        self.pipe, self.loras, self.goal, self.full, self.held = pipe, loras, goal, full, held
+    def __init__(self, pipe, loras, goal, full, final, held, guidance, journal):
+        self.pipe, self.loras, self.goal, self.full = pipe, loras, goal, full
+        self.final, self.held = final, held
         self.guidance, self.journal, self.pure, self.history = guidance, journal, {}, []
         self.bar = self.watch = self.picture = None
 
@@ -273,8 +273,7 @@ class _Bench:
 def _measured(bench, arm, x, scenes, tuned=True)->dict: # a row of the journal
     "The scores of a mix, painted or known from before."
     x = [round(float(v), 3) for v in x]
-    row = dict(arm=arm.name, numbers=x, painted=scenes.label,
-               held_out=scenes.seeds == bench.held.seeds)
+    row = dict(arm=arm.name, numbers=x, of=scenes.of, painted=scenes.label)
     if (known := bench.journal.known.get(_key(row))) is None:
         pictures = bench.pictures(arm, x, scenes)
         scores = bench.scores(pictures, scenes).round(6).tolist()
@@ -297,11 +296,12 @@ def _plain_mixes(arms, names, goal): # (arm, numbers) without tuning
 
 class _Walk:
     "CMA-ES (Hansen and Ostermeier, 2001) over the numbers of one arm."
-    def __init__(self, arm, start, seed, full=-math.inf, sigma=.2):
+    def __init__(self, arm, start, seed, full=-math.inf, sigma=.15):
         from cmaes import CMA
         bounds = np.array(arm.bounds(), float)
         start = np.clip(start, bounds[:, 0] + 1e-3, bounds[:, 1] - 1e-3)
-        self.arm, self.best, self.full = arm, None, full # full: best score with all scenes
+        self.arm, self.full = arm, full # best score with all scenes
+        self.best = {'score': full if math.isfinite(full) else math.inf} # of this stage
         self.search = CMA(mean=start, sigma=sigma, bounds=bounds, seed=seed)
 
     def generation(self, bench, scenes): # the best row of this generation
@@ -318,8 +318,8 @@ def _best(rows): return max(rows, key=lambda r: r['score'])
 def _walks(arms, plain, seed): # one for each arm, from its best plain mix
     def walk(a, seed):
         own = _best([r for r in plain if r['arm'] == a.name] or [first])
-        x = own['numbers'] if own['arm'] == a.name else a.start(own['numbers'])
-        return _Walk(a, x, seed, own['score'])
+        if own['arm'] == a.name: return _Walk(a, own['numbers'], seed, own['score'])
+        return _Walk(a, a.start(own['numbers']), seed) # not measured: gets a sketch
     first = _best([r for r in plain if r['arm'] == arms[0].name])
     return [walk(a, seed + i) for i, a in enumerate(arms)]
 
@@ -328,18 +328,28 @@ def _survivors(walks, keep): # by their best score with all scenes and by that o
     return list(dict.fromkeys(w for both in zip(*rankings) for w in both))[:keep]
 
 # %% ../nbs/34_tuning.ipynb #a4d79cd0
-def _halve(bench, walks, budget): # sketches for all arms, all scenes for a few
-    full, spent = bench.full, 0
-    for keep, scenes in ((6, _smaller(full, 1/3, .5)), (3, _smaller(full, 2/3, 1)), (1, full)):
-        for w in walks: w.generation(bench, scenes)
-        walks = _survivors(walks, keep)
-    while spent < budget and not walks[0].search.should_stop():
-        walks[0].generation(bench, full)
-        spent += walks[0].search.population_size
+def _halve(bench, walks, budget): # the walks that are left
+    for share in (1/3, 2/3, 1): # of the scenes
+        walks = _survivors(walks, math.ceil(len(walks)/2))
+        for w in walks: w.generation(bench, _smaller(bench.full, share))
+    while budget > 0 and (going := [w for w in walks if not w.search.should_stop()]):
+        for w in going:
+            if budget > 0: w.generation(bench, bench.full)
+            budget -= w.search.population_size
+    return walks
 
-def _expected(mixes, walks, budget): # mixes to be measured, for the progress bar
-    sizes = sorted((w.search.population_size for w in walks), reverse=True)
-    return len(mixes) + sum(sizes) + sum(sizes[:6]) + sum(sizes[:3]) + int(budget) + 2
+def _final(bench, arms, walks): # rows of the best mixes, with new noise
+    seen = [r for r in bench.history if r['painted'] == bench.full.label]
+    centres = [(w.arm.name, tuple(w.search.mean)) for w in walks]
+    finalists = [(False, _top(seen, False, 3)), (True, _top(seen, True, 4) + centres)]
+    for tuned, mixes in finalists:
+        for a, x in mixes: _measured(bench, arms[a], x, bench.final, tuned)
+    return [r for r in bench.history if r['of'] == 'final']
+
+def _top(rows, tuned, n): # (arm, numbers) of the best n
+    rows = sorted((r for r in rows if r['tuned'] == tuned), key=lambda r: -r['score'])
+    return list(dict.fromkeys((r['arm'], tuple(r['numbers'])) for r in rows))[:n]
+
 
 # %% ../nbs/34_tuning.ipynb #11532454
 def _gap(bench, tuned, untuned, seed): # both on held-out scenes; the interval is over prompts
@@ -359,7 +369,7 @@ class Tuned:
     numbers:list    # of the method: weights, and of a schedule the moment
     untuned:dict    # arm and numbers of the best mix without tuning
     held_out:dict   # held-out scores: tuned, untuned, their gap, and its interval low to high
-    history:list    # what was measured, in order: arm, numbers, painted, score, scores, tuned
+    history:list    # what was measured, in order: arm, numbers, of, painted, score, scores, tuned
     arms:dict=field(default=None, repr=False) # name -> way to mix
 
     @property
@@ -381,7 +391,11 @@ class Tuned:
         h, says = self.held_out, lambda a, x: f"{a} ({', '.join(f'{v:g}' for v in x)})"
         verdict = 'better' if h['low'] > 0 else 'worse' if h['high'] < 0 else 'not surely different'
         plain = says(self.untuned['arm'], self.untuned['numbers'])
-        return (f"{self.goal}: {says(self.method, self.numbers)} scores {h['tuned']:.3f} on "
+        found = says(self.method, self.numbers)
+        if found == plain:
+            return (f'{self.goal}: tuning found nothing better than the best untuned mix, {found}, '
+                    f"which scores {h['tuned']:.3f} on {h['prompts']} held-out prompts")
+        return (f"{self.goal}: {found} scores {h['tuned']:.3f} on "
                 f"{h['prompts']} held-out prompts; the best untuned mix, {plain}, {h['untuned']:.3f}: "
                 f"a gap of {h['gap']:+.3f} (95 % interval {h['low']:+.3f} to {h['high']:+.3f}), "
                 f"{verdict}")
@@ -402,7 +416,7 @@ class Tuned:
 def _climb(history, picture=None): # a matplotlib Figure
     full = history[0]['painted'] # plain mixes come first, with all scenes
     at = [(i, r['score'], r['tuned']) for i, r in enumerate(history, 1)
-          if r['painted'] == full and not r['held_out']]
+          if r['painted'] == full and r['of'] == 'search']
     fig = figure(6.4 if picture is not None else 5, 2.4)
     ratios = [1] if picture is None else [3, 1]
     axes = np.atleast_1d(fig.subplots(1, len(ratios), width_ratios=ratios))
@@ -422,7 +436,7 @@ class _Climb:
         self.picture = self.display = None
 
     def see(self, row, picture):
-        if row['painted'] == self.full and not row['held_out'] and row['score'] > self.best:
+        if (row['of'], row['painted']) == ('search', self.full) and row['score'] > self.best:
             self.best, self.picture = row['score'], picture
 
     def draw(self, history):
@@ -474,8 +488,8 @@ def tune(pipe:object, # a text-to-image pipeline
          folder:str|Path=None, # for the journal, from which an interrupted search goes on
          methods:list=None, # merging methods to try; None: all that weights alone decide
          selectors:dict=None, # name -> what `mix_into` takes as `select`
-         budget:int=40, # more mixes to paint in the best arm, with all search prompts
-         seeds:tuple=(0,), # of the noise, for each prompt; held-out prompts get the next ones
+         budget:int=40, # more mixes to paint in the two best arms, with all search scenes
+         seeds:tuple=(0,), # of the noise, for each prompt; the final and the evidence get others
          steps:int=12, guidance:float=4., # of the sampler
          seed:int=0, # of the search
          show:bool=False, # draw the climb below a notebook's cell
@@ -485,33 +499,42 @@ def tune(pipe:object, # a text-to-image pipeline
     _check_tuning(pipe, loras, seeds, steps, guidance, budget)
     arms, goal = _arms(loras, _methods(len(loras), methods), selectors), _as_goal(goal, list(loras))
     prompts, held_out = _check_prompts(prompts, held_out)
-    full = _Pass(prompts, tuple(seeds), len(prompts)*len(seeds), steps)
-    later = tuple(max(seeds) + 1 + i for i in range(len(seeds)))
-    held = _Pass(held_out, later, len(held_out)*len(seeds), steps)
+    passes = _passes(prompts, held_out, tuple(seeds), steps)
     settings = dict(goal=goal.text, key=goal.key, base=fingerprint(pipe),
                     loras={n: l.sha256 for n, l in loras.items()}, prompts=prompts,
-                    held_out=held_out, seeds=full.seeds, steps=steps, guidance=guidance,
+                    held_out=held_out, seeds=tuple(seeds), steps=steps, guidance=guidance,
                     selectors={k: repr(v) for k, v in (selectors or {}).items()})
     with _kept(folder):
         journal = _Journal(folder, _as_json(settings))
-        bench = _Bench(pipe, loras, goal, full, held, guidance, journal)
-        bench.watch = _Climb(full) if show else None
+        bench = _Bench(pipe, loras, goal, *passes, guidance, journal)
+        bench.watch = _Climb(bench.full) if show else None
         return _tuned(bench, arms, budget, seed)
 
 # %% ../nbs/34_tuning.ipynb #2a5d5e23
 def _kept(folder): return _folder_lock(folder) if folder else nullcontext()
 def _as_json(settings): return json.loads(json.dumps(settings))
 
+def _passes(prompts, held_out, seeds, steps): # of the search, the final and the evidence; no noise twice
+    n, top = len(seeds), max(seeds) + 1
+    later = tuple(range(top, top + n)), tuple(range(top + n, top + 3*n))
+    of = ('search', prompts, seeds), ('final', prompts, later[1]), ('evidence', held_out, later[0])
+    return [_Pass(p, s, len(p)*len(s), steps, name) for name, p, s in of]
+
+# %% ../nbs/34_tuning.ipynb #7d0a33f1
 def _tuned(bench, arms, budget, seed):
-    mixes = _plain_mixes(arms, list(bench.loras), bench.goal)
+    mixes, by = _plain_mixes(arms, list(bench.loras), bench.goal), {a.name: a for a in arms}
     with progress(None, 'tuning', total=len(mixes)) as bench.bar:
         plain = [_measured(bench, a, x, bench.full, False) for a, x in mixes]
         walks = _walks(arms, plain, seed)
         bench.bar.total = _expected(mixes, walks, budget)
-        _halve(bench, walks, budget)
-        rows = [r for r in bench.history if r['painted'] == bench.full.label]
-        tuned, untuned, by = _best(rows), _best(plain), {a.name: a for a in arms}
+        final = _final(bench, by, _halve(bench, walks, budget))
+        tuned, untuned = _best(final), _best([r for r in final if not r['tuned']])
         a, b = (_measured(bench, by[r['arm']], r['numbers'], bench.held) for r in (tuned, untuned))
     best = {k: untuned[k] for k in ('arm', 'numbers')}
     return Tuned(bench.loras, bench.goal.text, tuned['arm'], tuned['numbers'], best,
                  _gap(bench, a, b, seed), bench.history, by)
+
+def _expected(mixes, walks, budget): # mixes to be measured, for the progress bar
+    sizes = sorted((w.search.population_size for w in walks), reverse=True)
+    rungs = [math.ceil(len(walks)/2**i) for i in (1, 2, 3)]
+    return len(mixes) + sum(sum(sizes[:n]) for n in rungs) + int(budget) + 9 + 2
