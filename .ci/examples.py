@@ -48,9 +48,10 @@ ELSEWHERE = {
 }
 # The numbers that make a job small; they are added to what is printed, whose own words stay as they are.
 SMALL = {"train": "--steps 2", "sweep": "--steps 1", "judge": "--epochs 1", "restyle": "--steps 3",
+         "tune": "--steps 2 --budget 0 --methods concat",
          "demo": "--config small.yaml", "app": ""}
-ORDER = ("data plan latents train judge sweep score mix convert inspect doctor restyle breed app export-web demo "
-         "report").split()
+ORDER = ("data plan latents train judge sweep score mix convert inspect doctor restyle breed tune app export-web "
+         "demo report").split()
 
 
 def lines(text):
