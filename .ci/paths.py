@@ -181,10 +181,11 @@ def cases(pipe, lora):
                                                                    strength=.5, control_scale=0, steps=2),
         "transfer.compare_sheet": lambda at, p: transfer.compare_sheet(p(at/"photos"), p(at/"set"), 2),
         "truth.cached_pictures": lambda at, p: truth.cached_pictures(p(at/"new.npz"), pipe, lora, PROMPTS, [0], 1),
-        "tuning.tune": lambda at, p: tuning.tune(pipe, {"a": p(at/"pop_art.safetensors"), "b": p(two(at)[1])}, "half",
-                                                 list("abcd"), None, p(at/"new"), ["concat"], budget=0, steps=2).numbers,
-        "tuning.Tuned.save": lambda at, p: tuning.Tuned({"a": lora}, "g", "concat", [1.], {"arm": "concat", "numbers": [
-            1.]}, dict(tuned=1., prompts=2), []).save(p(at/"new.json")),
+        "tuning.tune": lambda at, p: tuning.tune(
+            pipe, {"a": p(at/"pop_art.safetensors"), "b": p(two(at)[1])}, "half", list("abcd"), None, p(at/"new"),
+            ["concat"], budget=0, steps=2).numbers,
+        "tuning.Tuned.save": lambda at, p: tuning.Tuned({"a": lora}, "g", "concat", [1.], dict(
+            arm="concat", numbers=[1.]), dict(tuned=1., prompts=2), []).save(p(at/"new.json")),
         "web.export_web": lambda at, p: web.export_web(core.load_base(p(core.asset("tiny")), "cpu"), loras,
                                                        p(at/"new"))["files"],
         "widgets.AlphaSlider": widget(widgets.AlphaSlider, 2), "widgets.MixBoard": widget(widgets.MixBoard, 1),

@@ -624,40 +624,25 @@ def _breed(*loras:str,            # files to add to the pool first
 
 # %% ../nbs/41_cli.ipynb #5ea1c002
 @_job('loramix tune a.safetensors b.safetensors --goal half -o tuned')
-def _tune(*loras:str,       # two LoRA files or more
-          goal:str='half',  # half; shares such as .3,.7; or a folder of pictures
-          out:str='tuned',  # folder; an unfinished search is continued
-          prompt:str='',    # several, separated by |; default: 16 of the painter's
-          base:str='tiny',  # a key of core.BASES, a hub id or a folder
-          methods:str='',   # names in merging.METHODS, separated by commas; default: all that fit
-          budget:int=40,    # more mixes to paint in the two best ways that were found
-          steps:int=12,     # of the scheduler
-          guidance:float=4., # classifier-free guidance
-          seed:int=0,       # of the search
+def _tune(*loras:str,      # two LoRA files or more
+          goal:str='half', # half; shares such as .3,.7; or a folder of pictures
+          out:str='tuned', # folder; an unfinished search is continued
+          prompt:str='',   # several, separated by |; default: 16 of the painter's
+          base:str='tiny', # a key of core.BASES, a hub id or a folder
+          methods:str='',  # names in merging.METHODS, separated by commas; default: all that fit
+          budget:int=40,   # more mixes to paint in the two best ways that were found
+          steps:int=12,    # of the scheduler
+          seed:int=0,      # of the search
          )->dict:
     "Search the mix of LoRAs that paints a goal, with evidence on prompts that it did not see."
-    from loramix_nb import tuning
-    from loramix_nb.demo import demo_prompts
-    from loramix_nb.formats import _distinct_names, load_lora, save_lora
+    from loramix_nb import demo, tuning
     _check_out_folder(out)
-    found = {n: load_lora(p, n) for n, p in _distinct_names(_files(loras, 2)).items()}
-    wanted = _goal(goal, list(found))
-    prompts = prompt.split('|') if prompt else list(demo_prompts(16))
+    loras, goal = tuning._of_files(_files(loras, 2), goal)
+    prompts = prompt.split('|') if prompt else list(demo.demo_prompts(16))
     methods, (pipe, in_precision) = methods.split(',') if methods else None, _base_in(base, 'auto')
-    with in_precision:
-        made = tuning.tune(pipe, found, wanted, prompts, None, out, methods, budget=budget,
-                           steps=steps, guidance=guidance, seed=seed)
-    files = [str(made.save(Path(out)/'tuned.json'))]
-    if made.recipe: # one file can hold the mix
-        files.append(str(save_lora(tuning.merge(made.recipe), Path(out)/'tuned.safetensors')))
-    return {'found': made.sentence(), **made.held_out, 'files': files}
-
-def _goal(goal, names): # 'half', a folder, or '.3,.7' as a Goal
-    from loramix_nb.tuning import Goal
-    if goal == 'half' or Path(goal).is_dir(): return goal
-    shares = _list(goal, float)
-    if len(shares) == len(names): return Goal.shares(dict(zip(names, shares)))
-    raise ValueError(f"goal '{goal}': give {len(names)} shares, half, or a folder of pictures")
+    with in_precision: found = tuning.tune(pipe, loras, goal, prompts, None, out, methods, budget=budget,
+                                           steps=steps, seed=seed)
+    return {'found': found.sentence(), **found.held_out, 'files': found._write(out)}
 
 # %% ../nbs/41_cli.ipynb #98d3c821
 def _studio_page(files:dict, # name -> LoRA file

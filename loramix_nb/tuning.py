@@ -14,9 +14,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 import numpy as np
+from fastcore.basics import patch
 from .core import _check_number, figure, fingerprint, _folder_lock, progress, read_json, write_json
 from .data import Paintings
-from .formats import _block_name
+from .formats import _block_name, _distinct_names, load_lora, save_lora
 from .merging import _check_families, _find_method, merge, Recipe
 from .mixer import early, late, mix_into, unmix
 from .sampling import _check_seed, generate, _load_all
@@ -538,3 +539,18 @@ def _expected(mixes, walks, budget): # mixes to be measured, for the progress ba
     sizes = sorted((w.search.population_size for w in walks), reverse=True)
     rungs = [math.ceil(len(walks)/2**i) for i in (1, 2, 3)]
     return len(mixes) + sum(sum(sizes[:n]) for n in rungs) + int(budget) + 9 + 2
+
+# %% ../nbs/34_tuning.ipynb #7d0a33f3
+def _of_files(files, goal): # (name -> Lora, Goal) of a command line
+    loras = {n: load_lora(f, n) for n, f in _distinct_names(files).items()}
+    if goal == 'half' or Path(goal).is_dir(): return loras, _as_goal(goal, list(loras))
+    try: shares = [float(w) for w in goal.split(',')]
+    except ValueError: shares = []
+    if len(shares) == len(loras): return loras, Goal.shares(dict(zip(loras, shares)))
+    raise ValueError(f"goal '{goal}': give half, {len(loras)} shares, or a folder of pictures")
+
+@patch
+def _write(self:Tuned, folder): # names of the files: the evidence, and the mix where one file holds it
+    out = [str(self.save(Path(folder)/'tuned.json'))]
+    if not self.recipe: return out
+    return [*out, str(save_lora(merge(self.recipe), Path(folder)/'tuned.safetensors'))]
