@@ -184,8 +184,9 @@ def cases(pipe, lora):
         "tuning.tune": lambda at, p: tuning.tune(
             pipe, {"a": p(at/"pop_art.safetensors"), "b": p(two(at)[1])}, "half", list("abcd"), None, p(at/"new"),
             ["concat"], budget=0, steps=2).numbers,
-        "tuning.Tuned.save": lambda at, p: tuning.Tuned({"a": lora}, "g", "concat", [1.], dict(
-            arm="concat", numbers=[1.]), dict(tuned=1., prompts=2), []).save(p(at/"new.json")),
+        "tuning.Tuned.save": lambda at, p: tuning.Tuned(
+            {"a": lora}, "g", "concat", [1.], dict(arm="concat", numbers=[1.]),
+            dict.fromkeys(("tuned", "low", "high", "prompts"), 0), []).save(p(at/"new.json")),
         "web.export_web": lambda at, p: web.export_web(core.load_base(p(core.asset("tiny")), "cpu"), loras,
                                                        p(at/"new"))["files"],
         "widgets.AlphaSlider": widget(widgets.AlphaSlider, 2), "widgets.MixBoard": widget(widgets.MixBoard, 1),
