@@ -94,7 +94,7 @@ def mention(line):
     words = shlex.split(line)
     if words[0] != "loramix" or len(words) > 2 or words[-1] not in cli._JOBS: return False
     return any(not a.option_strings and a.nargs != "*" for a in cli._build_parser(words[1])._actions) or words[1] in (
-        "sweep", "mix", "breed", "doctor")
+        "sweep", "mix", "breed", "tune", "doctor")
 
 
 def make_inputs(home):
