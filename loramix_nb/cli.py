@@ -630,7 +630,7 @@ def _tune(*loras:str,      # two LoRA files or more
           prompt:str='',   # several, separated by |; default: 16 of the painter's
           base:str='tiny', # a key of core.BASES, a hub id or a folder
           methods:str='',  # names in merging.METHODS, separated by commas; default: all that fit
-          budget:int=40,   # more mixes to paint in the two best ways that were found
+          budget:int=40,   # more mixes to paint in the best ways that were found
           steps:int=12,    # of the scheduler
           seed:int=0,      # of the search
          )->dict:

@@ -422,7 +422,8 @@ def _climb(history, picture=None): # a matplotlib Figure
     ratios = [1] if picture is None else [3, 1]
     axes = np.atleast_1d(fig.subplots(1, len(ratios), width_ratios=ratios))
     i, scores, tuned = map(np.array, zip(*at))
-    axes[0].plot(i, np.maximum.accumulate(scores), label='best so far')
+    best = np.maximum.accumulate(scores)
+    axes[0].plot(i, best, drawstyle='steps-post', label='best so far')
     axes[0].plot(i[tuned], scores[tuned], '.', ms=3, alpha=.5, label='a tuned mix')
     axes[0].axhline(scores[~tuned].max(), color='.6', lw=.8, label='best untuned')
     axes[0].set(xlabel='mixes measured', ylabel='score'); axes[0].legend(frameon=False)
@@ -489,7 +490,7 @@ def tune(pipe:object, # a text-to-image pipeline
          folder:str|Path=None, # for the journal, from which an interrupted search goes on
          methods:list=None, # merging methods to try; None: all that weights alone decide
          selectors:dict=None, # name -> what `mix_into` takes as `select`
-         budget:int=40, # more mixes to paint in the two best arms, with all search scenes
+         budget:int=40, # more mixes to paint in the best arms, with all search scenes
          seeds:tuple=(0,), # of the noise, for each prompt; the final and the evidence get others
          steps:int=12, guidance:float=4., # of the sampler
          seed:int=0, # of the search
