@@ -49,8 +49,9 @@ ELSEWHERE = {
 }
 # The numbers that make a job small; they are added to what is printed, whose own words stay as they are.
 SMALL = {"train": "--steps 2", "sweep": "--steps 1", "judge": "--epochs 1", "restyle": "--steps 3",
+         "tune": "--steps 2 --budget 0 --methods concat",
          "demo": "--config small.yaml", "bench": "--part .1", "app": ""}
-ORDER = ("data plan latents train judge sweep score mix convert inspect doctor restyle breed bench app export-web "
+ORDER = ("data plan latents train judge sweep score mix convert inspect doctor restyle breed bench tune app export-web "
          "demo report").split()
 
 
@@ -94,7 +95,7 @@ def mention(line):
     words = shlex.split(line)
     if words[0] != "loramix" or len(words) > 2 or words[-1] not in cli._JOBS: return False
     return any(not a.option_strings and a.nargs != "*" for a in cli._build_parser(words[1])._actions) or words[1] in (
-        "sweep", "mix", "breed", "doctor")
+        "sweep", "mix", "breed", "tune", "doctor")
 
 
 def make_inputs(home):

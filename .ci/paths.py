@@ -21,7 +21,7 @@ from PIL import Image
 import loramix_nb
 from loramix_nb import analysis, callbacks, classifier, core, data, demo, doctor, dreambooth, formats, merging, pictures
 from loramix_nb import mergebench, pool
-from loramix_nb import sampling, scoring, shards, survey, training, transfer, truth, web, widgets
+from loramix_nb import sampling, scoring, shards, survey, training, transfer, truth, tuning, web, widgets
 from loramix_nb.trainable import TrainConfig
 
 NAMES = {"path", "paths", "file", "files", "folder", "home", "root", "out", "photos", "class_folder", "archive",
@@ -183,6 +183,12 @@ def cases(pipe, lora):
                                                                    strength=.5, control_scale=0, steps=2),
         "transfer.compare_sheet": lambda at, p: transfer.compare_sheet(p(at/"photos"), p(at/"set"), 2),
         "truth.cached_pictures": lambda at, p: truth.cached_pictures(p(at/"new.npz"), pipe, lora, PROMPTS, [0], 1),
+        "tuning.tune": lambda at, p: tuning.tune(
+            pipe, {"a": p(at/"pop_art.safetensors"), "b": p(two(at)[1])}, "half", list("abcd"), None, p(at/"new"),
+            ["concat"], budget=0, steps=2).numbers,
+        "tuning.Tuned.save": lambda at, p: tuning.Tuned(
+            {"a": lora}, "g", "concat", [1.], dict(arm="concat", numbers=[1.]),
+            dict.fromkeys(("tuned", "low", "high", "prompts"), 0), []).save(p(at/"new.json")),
         "web.export_web": lambda at, p: web.export_web(core.load_base(p(core.asset("tiny")), "cpu"), loras,
                                                        p(at/"new"))["files"],
         "widgets.AlphaSlider": widget(widgets.AlphaSlider, 2), "widgets.MixBoard": widget(widgets.MixBoard, 1),

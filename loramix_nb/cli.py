@@ -625,6 +625,28 @@ def _breed(*loras:str,            # files to add to the pool first
         raise
     return {'pool': pool, 'members': list(home), 'candidates': sum(r['candidates'] for r in rows)}
 
+# %% ../nbs/41_cli.ipynb #5ea1c002
+@_job('loramix tune a.safetensors b.safetensors --goal half -o tuned')
+def _tune(*loras:str,      # two LoRA files or more
+          goal:str='half', # half; shares such as .3,.7; or a folder of pictures
+          out:str='tuned', # folder; an unfinished search is continued
+          prompt:str='',   # several, separated by |; default: 16 of the painter's
+          base:str='tiny', # a key of core.BASES, a hub id or a folder
+          methods:str='',  # names in merging.METHODS, separated by commas; default: all that fit
+          budget:int=40,   # more mixes to paint in the best ways that were found
+          steps:int=12,    # of the scheduler
+          seed:int=0,      # of the search
+         )->dict:
+    "Search the mix of LoRAs that paints a goal, with evidence on prompts that it did not see."
+    from loramix_nb import demo, tuning
+    _check_out_folder(out)
+    loras, goal = tuning._of_files(_files(loras, 2), goal)
+    prompts = prompt.split('|') if prompt else list(demo.demo_prompts(16))
+    methods, (pipe, in_precision) = methods.split(',') if methods else None, _base_in(base, 'auto')
+    with in_precision: found = tuning.tune(pipe, loras, goal, prompts, None, out, methods, budget=budget,
+                                           steps=steps, seed=seed)
+    return {'found': found.sentence(), **found.held_out, 'files': found._write(out)}
+
 # %% ../nbs/41_cli.ipynb #98d3c821
 def _studio_page(files:dict, # name -> LoRA file
            base:str, prompt:str, seed:int, # as for `_sweep`

@@ -785,8 +785,7 @@ def morph(pipe:'DiffusionPipeline', # any text-to-image one
           seed:int=0,      # of the noise, the same for all frames
           frames:int=24,   # number of pictures
           even:bool=False, # space the frames evenly for the eye, at three times the painting
-          fps:int=12,      # frames a second
-          back:bool=True,  # and back again, for a loop
+          fps:int=12, back:bool=True, # frames a second; and back again, for a loop
           scale:int=4,     # screen pixels to a picture's pixel
           select:object=None, # a `Selector`, or its name in `SELECTORS`: what acts at each step
           **kw,            # for `generate`: steps, guidance, batch …
