@@ -27,7 +27,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from visits import app, elsewhere, free_port, lost, missing, started, visits
 
-from loramix_nb.cli import _studio_page
+from loramix_nb.web import _studio_page
 from loramix_nb.core import asset, load_base
 from loramix_nb.formats import load_lora
 from loramix_nb.merging import merge, Recipe

@@ -21,7 +21,7 @@ os.environ["TQDM_DISABLE"] = "1"
 import yaml
 from address import address
 
-from loramix_nb import cli, core
+from loramix_nb import cli, core, web
 from loramix_nb.data import paint_collection
 
 TOP = Path(__file__).resolve().parent.parent
@@ -121,8 +121,8 @@ def write(file, value): file.write_text(yaml.safe_dump(value), encoding="utf-8")
 
 
 def serve(page, port, token):
-    "In place of `cli._serve`: the server starts in a process of its own, answers, and is ended."
-    code = f"from loramix_nb.cli import _serve; _serve({str(page)!r}, {port}, {token!r})"
+    "In place of `web._serve`: the server starts in a process of its own, answers, and is ended."
+    code = f"from loramix_nb.web import _serve; _serve({str(page)!r}, {port}, {token!r})"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             end = monotonic() + 60
@@ -180,7 +180,7 @@ def answer(words, place):
 def group(jobs):
     "Type some of the commands, in the order in which one needs what another makes: what went wrong."
     core.BASES.update(sd14=core.asset("tiny"), sd15=core.asset("tiny"), sdxl=core.asset("tiny")) # of the same layout
-    cli._serve = serve
+    web._serve = serve
     wrong, made_by = [], {}
     with tempfile.TemporaryDirectory() as home:
         make_inputs(Path(home))

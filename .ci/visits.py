@@ -13,7 +13,7 @@ import psutil
 
 SLOW = 300_000 # ms: how long a busy machine may take for what is done in seconds on a quiet one
 IDLE = 15 # seconds that a kernel without a page may rest here; an app gives it 45
-SERVE = ("import sys; from loramix_nb.cli import _serve; page, port, idle = sys.argv[1:]; "
+SERVE = ("import sys; from loramix_nb.web import _serve; page, port, idle = sys.argv[1:]; "
          "_serve(page, int(port), sys.stdin.read(), int(idle))")
 
 

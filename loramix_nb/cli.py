@@ -8,7 +8,7 @@ Docs: https://example.github.io/loramix-nb/cli.html.md"""
 __all__ = ['main']
 
 # %% ../nbs/41_cli.ipynb #a649dab4
-import difflib, json, math, os, re, secrets, shutil, signal, socket, sys
+import difflib, json, math, os, re, secrets, shutil, sys
 from dataclasses import fields, replace
 from importlib.util import find_spec
 from inspect import signature
@@ -647,69 +647,6 @@ def _tune(*loras:str,      # two LoRA files or more
                                            steps=steps, seed=seed)
     return {'found': found.sentence(), **found.held_out, 'files': found._write(out)}
 
-# %% ../nbs/41_cli.ipynb #98d3c821
-def _studio_page(files:dict, # name -> LoRA file
-           base:str, prompt:str, seed:int, # as for `_sweep`
-          )->dict: # a notebook, as JSON
-    "A page with one board for some LoRAs; two also have a slider, three a triangle, which comes first."
-    view = {2: 'slider', 3: 'triangle'}.get(len(files), 'faders')
-    begin = f"pipe, scene = load_base({base!r}), dict(prompt={prompt!r}, seed={seed})\nfiles = {files!r}"
-    lines = ["from loramix_nb.core import load_base\nfrom loramix_nb.widgets import MixBoard", begin,
-             f"board = MixBoard(pipe, files, **scene, folder='pictures')\nboard.view = {view!r}\nboard"]
-    code = {'cell_type': 'code', 'metadata': {}, 'execution_count': None, 'outputs': []}
-    cells = [{**code, 'id': f'cell-{i}', 'source': x} for i, x in enumerate(lines)]
-    kernel = {'display_name': 'python3', 'language': 'python', 'name': 'python3'}
-    return {'cells': cells, 'metadata': {'kernelspec': kernel}, 'nbformat': 4, 'nbformat_minor': 5}
-
-# %% ../nbs/41_cli.ipynb #44d5b1b2
-def _server_options(page, # a notebook, or a folder of some
-           port:int,
-           idle:int=45, # seconds that a kernel without a page may rest
-          )->list: # words of a command
-    "Voila's options: this machine only, and no kernel without a page."
-    return [str(page), '--no-browser', '--Voila.log_level=ERROR', f'--port={port}', '--Voila.port_retries=0',
-            '--Voila.ip=127.0.0.1', '--KernelRestarter.restart_limit=0',
-            f'--MappingKernelManager.cull_idle_timeout={idle}', '--MappingKernelManager.cull_interval=5']
-
-# %% ../nbs/41_cli.ipynb #132d2f8d
-def _allow_goodbye(handler, notebook, cwd): # Voila's hook before a page
-    "Give the page the cookie that its closing message needs; without it the kernel stays."
-    _ = handler.xsrf_token # making it sets the cookie
-
-# %% ../nbs/41_cli.ipynb #4fc71945
-def _serve(page, # a notebook, or a folder of some
-           port:int, token:str, # asked of every visitor
-           idle:int=45): # seconds that a kernel without a page may rest
-    "Serve pages until Ctrl-C or SIGTERM, and end their kernels."
-    from voila.app import Voila
-    from loramix_nb.core import asset
-    os.environ |= {'OMP_NUM_THREADS': '1', 'TQDM_DISABLE': '1'} # of the kernels; a bar would stay on the page
-    app = Voila()
-    app.initialize(_server_options(page, port, idle))
-    app.token, app.voila_configuration.prelaunch_hook = token, _allow_goodbye
-    app.voila_configuration.file_allowlist = ['(?!)'] # gives out no file
-    app.template_paths.insert(0, str(asset('app')))
-    for name in {'SIGTERM', 'SIGHUP'} & set(dir(signal)): # as on Ctrl-C
-        signal.signal(getattr(signal, name), signal.default_int_handler)
-    app.start()
-
-# %% ../nbs/41_cli.ipynb #4e48aa71
-# Browsers refuse these: the list of the Fetch standard, https://fetch.spec.whatwg.org/#bad-port, from 1024 on.
-_REFUSED = {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080}
-
-def _check_port(port): # before an address is printed
-    if not 0 < port < 65536: raise ValueError(f"--port {port}: a port is a number from 1 to 65535")
-    if port in _REFUSED:
-        raise ValueError(f"--port {port}: browsers refuse to open it: give another, such as 8866")
-    with socket.socket() as s:
-        if os.name == 'posix':
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1) # as the server does
-        try: s.bind(('127.0.0.1', port))
-        except PermissionError as e:
-            raise ValueError(f"--port {port} is not for every user: give one from 1024 on") from e
-        except OSError as e:
-            raise ValueError(f"--port {port} is in use: give another, such as {port + 1}") from e
-
 # %% ../nbs/41_cli.ipynb #8125d897
 @_job('loramix app', 'loramix app a.safetensors b.safetensors c.safetensors --base sd15')
 def _app(*loras:str,         # two LoRA files or more; default: three of the painter's eras
@@ -722,6 +659,7 @@ def _app(*loras:str,         # two LoRA files or more; default: three of the pai
     "Serve a page of widgets for LoRAs."
     from loramix_nb.core import asset, _base_source, write_json
     from loramix_nb.formats import _distinct_names
+    from loramix_nb.web import _check_port, _serve, _studio_page
     _check_port(port); _check_out_folder(out); _base_source(base)
     if not find_spec('voila'):
         raise ImportError("the app needs Voila: pip install 'loramix-nb[app]'")
