@@ -729,12 +729,28 @@ def painted(command, tmp, out="picture"):
 
 # ---- all of it
 
+def pose(box, kind):
+    "Set a widget as its picture shows it."
+    if kind == "alpha": box.locator(".lm-revisit").last.click() # half and half
+    elif kind == "triangle": box.locator(".lm-pad").press("0")
+    elif kind == "transfer":
+        box.locator(".lm-photo").select_option("boat")
+        box.locator(".lm-prompt").fill(PROMPT)
+        box.locator(".lm-strength").first.press("Home")
+    else: return
+    box.page.wait_for_timeout(500)
+
+
 def photograph(page, kind, images):
     "The screenshot that the docs show; the files are rewritten only when asked for."
     if not images: return
     box = page.locator(f"section.lm-{kind}")
     box.evaluate("""box => { const c = box.querySelector('.lm-code')
         if (c) c.textContent = c.textContent.replace(/'\\/.*?\\/runs/, "'runs") }""")
+    pose(box, kind)
+    page.wait_for_function("box => !box.querySelector('figure [data-stage]:not([data-stage=full])')",
+                           arg=box.element_handle(), timeout=SLOW)
+    page.evaluate("document.activeElement.blur()")
     page.mouse.move(0, 0)
     box.screenshot(path=str(images/f"widget_{kind}.png"))
 
@@ -743,7 +759,7 @@ def app_page(tmp, page_of, images):
     "The picture of the whole page, on the flow base, at twice the pixels."
     (tmp/"flow").mkdir()
     file, files = tmp/"flow"/"studio.ipynb", {s: str(asset(f"flow_eras/{s}.safetensors")) for s in STYLES}
-    file.write_text(json.dumps(_studio_page(files, "tiny_flow", "A painting of a lighthouse by the sea", 11)))
+    file.write_text(json.dumps(_studio_page(files, "tiny_flow", "A painting of a house by the sea", 11)))
     with app(tmp/"flow", file) as (address, _, token, _):
         page = page_of(viewport={"width": 1440, "height": 900})
         page.goto(f"{address}/?token={token}", timeout=SLOW)

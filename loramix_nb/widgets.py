@@ -245,14 +245,14 @@ class MixBoard(_MixWidget):
 
 # %% ../nbs/38_widgets.ipynb #ecf673bc
 def _keep_file(path, folder)->Path: # a new name if another file has it
-    "Move a file into a folder."
+    "Copy a file into a folder."
     folder = folder.resolve() # the code that is shown runs anywhere
     folder.mkdir(parents=True, exist_ok=True)
     new, n = folder/path.name, 1
     while new.exists() and new.read_bytes() != path.read_bytes():
         n += 1
         new = folder/f'{path.stem}_{n}{path.suffix}'
-    return Path(shutil.move(path, new))
+    return new if new.exists() else Path(shutil.copy(path, new))
 
 def _picture_text(path): # its settings, '' for a picture without, None for another file
     try:
@@ -269,14 +269,16 @@ def take(self:MixBoard, content:bytes, name:str, # a piece of a dropped file
     if share < 1:
         self.note = f'{path.name}: {share:.0%}'
         return
-    text = _picture_text(path)
-    if text: self.restore(path.read_bytes())
-    elif text is None: self.add(path)
-    else: self.restyle(path)
+    try:
+        text = _picture_text(path)
+        if text: self.restore(path.read_bytes())
+        elif text is None: self.add(path)
+        else: self.restyle(path)
+    finally: path.unlink(missing_ok=True)
 
 # %% ../nbs/38_widgets.ipynb #d0e1d3d2
 @patch
-def add(self:MixBoard, file:str|Path): # a LoRA file; it moves into the widget's folder
+def add(self:MixBoard, file:str|Path): # a LoRA file; the widget's folder keeps a copy
     "Put a LoRA into the mix, with weight .5."
     path, pipe = Path(file), self.renderer.pipe
     found = describe(path, base=pipe)
@@ -308,7 +310,7 @@ def _join(self:MixBoard, name, lora, file):
 
 # %% ../nbs/38_widgets.ipynb #9e8c87fb
 @patch
-def restyle(self:MixBoard, file:str|Path): # a photo; it moves into the widget's folder
+def restyle(self:MixBoard, file:str|Path): # a photo; the widget's folder keeps a copy
     "Paint over a photo from now on."
     path = Path(file)
     _read_photo(path) # it can be read
