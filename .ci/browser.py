@@ -731,7 +731,7 @@ def painted(command, tmp, out="picture"):
 
 def pose(box, kind):
     "Set a widget as its picture shows it."
-    if kind == "alpha": box.locator(".lm-revisit").last.click() # half and half
+    if kind == "alpha": box.locator(".lm-revisit").last.click() # the boat again
     elif kind == "triangle": box.locator(".lm-pad").press("0")
     elif kind == "transfer":
         box.locator(".lm-photo").select_option("boat")
