@@ -10,6 +10,7 @@ import shutil
 import socket
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -482,6 +483,7 @@ def one_page(tmp, page_of, ref):
         page.goto(f"{address}/?token={token}", timeout=SLOW)
         page.locator("section.lm-board").wait_for(timeout=SLOW)
         w = Screen(page, "board")
+        w.ref = ref
         pad, styles = w.box.locator(".lm-pad"), w.box.locator("input.lm-strength")
         def expected(weights, seed=SEED, steps=None):
             full = {"/".join(k): weights[k[0]] for k in _split_blocks(ref.loras)}
@@ -507,13 +509,18 @@ def one_page(tmp, page_of, ref):
             prompt.press("Tab")
             assert (seed.input_value() == rolled) is locked, f"locked {locked}: {seed.input_value()}"
             if locked: w.box.locator(".lm-lock").click()
-        remembers(w, prompt, seed, expected)
+        remembers(w, tmp, prompt, seed, expected)
+        favourites(w)
+        grids(w)
+        restyles(w, tmp)
         for width in (1440, 1024, 390):
             page.set_viewport_size({"width": width, "height": 800})
             figure, pane = w.img.bounding_box(), w.box.locator(".lm-control").bounding_box()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{width}: it scrolls sideways"
             if width < 700: assert figure["y"] < pane["y"] and figure["height"] <= 400, (width, figure, pane)
             else: assert figure["width"] >= .4*width and figure["y"] + figure["height"] <= 800, (width, figure)
+        phone(w, page_of, f"{address}/?token={token}")
+        more_loras(w, ref)
         page.set_viewport_size({"width": 1440, "height": 800})
         brightness = lambda: np.asarray(Image.open(io.BytesIO(w.box.locator(".lm-main").screenshot()))).mean()
         assert brightness() > 200
@@ -522,7 +529,7 @@ def one_page(tmp, page_of, ref):
         page.context.close()
 
 
-def remembers(w, prompt, seed, expected):
+def remembers(w, tmp, prompt, seed, expected):
     "Settings, undo, history, compare, download and a dropped picture, on the page of the app."
     two, few = dict(zip(STYLES, (1., 1., 0.))), w.box.locator(".lm-steps")
     for field, text in ((prompt, PROMPT), (seed, str(SEED))): field.fill(text); field.press("Tab")
@@ -546,18 +553,193 @@ def remembers(w, prompt, seed, expected):
     w.box.locator(".lm-pad").focus()
     w.page.keyboard.press("Control+Shift+z")
     w.shows(expected(two, steps=8), "after a redo by keyboard")
-    w.box.locator(".lm-history button").nth(1).click()
+    w.box.locator(".lm-revisit").nth(1).click()
     w.shows(expected(two), "from the history")
-    w.page.evaluate("""([box, data]) => {
-        const t = new DataTransfer(), bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0))
-        t.items.add(new File([bytes], 'kept.png', {type: 'image/png'}))
-        box.dispatchEvent(new DragEvent('drop', {dataTransfer: t, bubbles: true, cancelable: true})) }""",
-        [w.box.element_handle(), b64encode(file.read_bytes()).decode()])
+    drop(w, "kept.png", file.read_bytes())
     w.shows(expected(two, steps=8), "from a dropped picture")
     assert few.input_value() == "8"
+    other_sizes(w, tmp, expected, dict(zip(STYLES, (1., 1., 0.))))
+
+
+def drop(w, name, content):
+    "Drop a file onto a widget."
+    w.page.evaluate("""([box, name, data]) => {
+        const t = new DataTransfer(), bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0))
+        t.items.add(new File([bytes], name))
+        box.dispatchEvent(new DragEvent('drop', {dataTransfer: t, bubbles: true, cancelable: true})) }""",
+        [w.box.element_handle(), name, b64encode(content).decode()])
+
+
+def says(w, text): w.until("(box, t) => box.querySelector('.lm-note').textContent.includes(t)", text)
+
+
+def runs_code(w, what, *parts):
+    "Wait until the shown code has these parts; what it paints is what is seen."
+    for part in parts: w.until("(box, p) => box.querySelector('.lm-code').textContent.includes(p)", part)
+    picture = w.ref.run(w.code.text_content())
+    w.shows(picture, what, slack=1)
+    return picture
+
+
+def favourites(w):
+    "A star keeps a picture in front."
+    marks = lambda: [e.get_attribute("data-mark") for e in w.box.locator(".lm-past").all()]
+    last = marks()[-1]
+    w.box.locator(".lm-star").last.focus()
+    w.page.keyboard.press("Enter")
+    w.until("(box, m) => box.querySelector('.lm-past').dataset.mark === m", last)
+    assert w.box.locator(".lm-star").first.get_attribute("aria-pressed") == "true"
+    w.box.locator(".lm-pad").press("1")
+    w.until("box => box.querySelectorAll('.lm-star[aria-pressed=true]').length === 1")
+    w.until("(box, n) => box.querySelectorAll('.lm-past').length > n", len(marks()) - 1)
+    assert marks()[0] == last, "a favourite is not in front"
+
+
+def grids(w):
+    "A grid of the present state: stopped, resumed, opened; two equal ends are refused beside the fields."
+    w.box.locator(".lm-grid-box summary").click()
+    w.box.locator(".lm-grid-end-1").select_option("0")
+    assert w.box.locator(".lm-grid-box .lm-wrong").text_content() == "choose two different styles"
+    assert w.box.locator(".lm-grid-start").is_disabled()
+    w.box.locator(".lm-grid-end-1").select_option("1")
+    w.box.locator(".lm-grid-count").select_option("11")
+    w.box.locator(".lm-grid-start").click()
+    w.until("box => box.querySelectorAll('.lm-grid img').length > 1")
+    w.box.locator(".lm-grid-stop").click()
+    w.until("box => box.querySelector('.lm-grid-said').textContent.includes('stopped')")
+    assert 1 < w.box.locator(".lm-grid img").count() < 11
+    w.box.locator(".lm-grid-resume").click()
+    w.until("box => box.querySelector('.lm-grid-said').textContent === '11 of 11 pictures'")
+    w.until("box => [...box.querySelectorAll('.lm-grid img')].every(i => i.dataset.mark)")
+    cell = w.box.locator(".lm-cell-of-grid").nth(3)
+    mark = cell.locator("img").get_attribute("data-mark")
+    cell.press("Enter")
+    w.until("(box, m) => box.querySelector('figure img.lm-picture').dataset.mark === m", mark)
+    runs_code(w, "from the grid", "'early_renaissance': 0.7, 'pop_art': 0.3")
+    w.box.locator(".lm-grid-box summary").click()
+
+
+def restyles(w, tmp):
+    "A dropped photo is restyled, with a strength; there is a way back; the command line paints the same."
+    photo, file = Image.fromarray(w.ref.plain("a red boat on the sea")).resize((80, 64)), io.BytesIO()
+    old = w.img.get_attribute("data-mark")
+    photo.save(file, "png")
+    drop(w, "boat.png", file.getvalue())
+    says(w, "restyling boat.png")
+    strength = w.box.locator(".lm-photo-strength")
+    strength.focus()
+    for _ in range(2): strength.press("ArrowRight")
+    where = w.page.evaluate("document.querySelector('.lm-code').textContent").split("restyle(pipe, '")[1].split("'")[0]
+    assert where.endswith("photos/boat/boat.png") and w.box.locator("select.lm-size").is_disabled()
+    picture = runs_code(w, "over a photo", "strength=0.7")
+    assert picture.shape == (64, 80, 3)
+    shown = painted(w.box.locator(".lm-command").text_content(), tmp, "restyled")
+    assert np.abs(shown.astype(int) - picture).max() <= 2, "the command line restyles otherwise"
+    w.box.locator(".lm-plain").click()
+    w.until("(box, m) => box.querySelector('figure img.lm-picture').dataset.mark === m", old)
+    assert not strength.is_visible()
+
+
+def fingers(page):
+    "What moves a finger along some points."
+    send = page.context.new_cdp_session(page).send
+    def move(*points):
+        for i, (x, y) in enumerate(points):
+            kind = "touchMove" if i else "touchStart"
+            send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    return move
+
+
+def phone(other, page_of, address):
+    "A second visitor, on a phone: triangle and fader by touch. Neither sees what the other does."
+    page = page_of(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.goto(address, timeout=SLOW)
+    page.locator("section.lm-board").wait_for(timeout=SLOW)
+    w, before = Screen(page, "board"), (other.code.text_content(), other.img.get_attribute("data-mark"))
+    w.ref, move, pad = other.ref, fingers(page), w.box.locator(".lm-pad")
+    pad.evaluate("e => e.scrollIntoView({block: 'end'})")
+    box, top = pad.bounding_box(), page.evaluate("scrollY")
+    spot = lambda x, y: (box["x"] + box["width"]/304*(22 + 260*x), box["y"] + box["width"]/304*(22 + 225*y))
+    move(spot(.5, .6), spot(.6, .7), spot(.7, .8))
+    at = [float(v) for v in pad.get_attribute("data-at").split(",")]
+    assert np.abs(np.subtract(at, _triangle_weights(.7, .8))).max() < .02, at
+    assert page.evaluate("scrollY") == top, "the page scrolls under the finger"
+    runs_code(w, "after a finger on the triangle", f"'pop_art': {at[1 if STYLES[1] == 'pop_art' else 2]}")
+    w.box.get_by_role("tab", name="faders").tap()
+    fader = w.box.locator("input.lm-strength").first
+    fader.evaluate("e => e.scrollIntoView({block: 'end'})")
+    box = fader.bounding_box()
+    x, y = (lambda v: box["x"] + 8 + (v + 1)/3*(box["width"] - 16)), box["y"] + box["height"]/2
+    move(*((x(v), y) for v in (float(fader.input_value()), .8, 1.2)))
+    assert abs(float(fader.input_value()) - 1.2) < .1, fader.input_value()
+    runs_code(w, "after a finger on a fader", f"'early_renaissance': {fader.input_value()}")
+    assert (other.code.text_content(), other.img.get_attribute("data-mark")) == before, "two visitors share a state"
+    other.box.locator(".lm-undo").click()
+    other.until("(box, c) => box.querySelector('.lm-code').textContent !== c", before[0])
+    assert f"'early_renaissance': {fader.input_value()}" in w.code.text_content()
+    other.box.locator(".lm-redo").click()
+    other.until("(box, c) => box.querySelector('.lm-code').textContent === c", before[0])
+    page.context.close()
+
+
+def more_loras(w, ref):
+    "A LoRA that is dropped joins the mix; what does not fit is refused with the reason, and nothing changes."
+    code = w.code.text_content()
+    drop(w, "page.safetensors", b"<html>")
+    says(w, "a web page, saved in place of the file")
+    drop(w, "flow.safetensors", asset("flow_eras/pop_art.safetensors").read_bytes())
+    says(w, "does not fit this base")
+    assert w.code.text_content() == code
+    w.box.locator(".lm-file").set_input_files({"name": "mine.safetensors", "mimeType": "",
+                                               "buffer": ref.files["expressionism"].read_bytes()})
+    says(w, "It is in the mix")
+    w.until("box => box.querySelectorAll('input.lm-strength').length === 4")
+    w.box.get_by_role("tab", name="faders").click() if w.box.get_by_role("tab").count() else None
+    w.box.locator("input.lm-strength").nth(3).focus()
+    w.page.keyboard.press("ArrowRight")
+    runs_code(w, "with a LoRA that was added", "'mine': 0.55", "loras/mine.safetensors")
+    w.box.locator(".lm-main").evaluate("e => e.querySelector('.lm-undo').click()")
+    w.until("box => box.querySelectorAll('input.lm-strength')[3].value === '0.5'")
+
+
+def other_sizes(w, tmp, expected, two):
+    "Size and scheduler; Python and command line paint what is seen; what the base cannot paint is not on offer."
+    size, scheduler = w.box.locator("select.lm-size"), w.box.locator("select.lm-scheduler")
+    assert size.locator("option").all_text_contents()[:3] == ["64 × 64", "80 × 64", "96 × 64"]
+    size.select_option("96,64")
+    scheduler.select_option("DPM++ 2M Karras")
+    ref = runs_code(w, "at another size, by another scheduler", "width=96", "use_karras_sigmas=True")
+    assert ref.shape == (64, 96, 3)
+    w.box.locator(".lm-shell summary").click()
+    assert w.box.locator(".lm-command").is_visible()
+    assert np.abs(painted(w.box.locator(".lm-command").text_content(), tmp).astype(int) - ref).max() <= 2
+    for _ in range(2): w.box.locator(".lm-undo").click()
+    w.shows(expected(two, steps=8), "at the base's size again")
+    assert (size.input_value(), scheduler.input_value()) == ("64,64", "")
+
+
+def painted(command, tmp, out="picture"):
+    "What the lines of a shell paint."
+    (tmp/"shell").mkdir(exist_ok=True)
+    lines = command.replace("loramix ", f"{sys.executable} -m loramix_nb.cli ")
+    subprocess.run(lines, shell=True, check=True, cwd=tmp/"shell", stdout=subprocess.DEVNULL)
+    return np.asarray(Image.open(next(f for f in (tmp/"shell"/out).rglob("*.png") if f.name != "grid.png")))
 
 
 # ---- all of it
+
+def pose(box, kind):
+    "Set a widget as its picture shows it."
+    if kind == "alpha": box.locator(".lm-revisit").last.click() # the boat again
+    elif kind == "triangle": box.locator(".lm-pad").press("0")
+    elif kind == "transfer":
+        box.locator(".lm-photo").select_option("boat")
+        box.locator(".lm-prompt").fill(PROMPT)
+        box.locator(".lm-strength").first.press("Home")
+    else: return
+    box.page.wait_for_timeout(500)
+
 
 def photograph(page, kind, images):
     "The screenshot that the docs show; the files are rewritten only when asked for."
@@ -565,8 +747,38 @@ def photograph(page, kind, images):
     box = page.locator(f"section.lm-{kind}")
     box.evaluate("""box => { const c = box.querySelector('.lm-code')
         if (c) c.textContent = c.textContent.replace(/'\\/.*?\\/runs/, "'runs") }""")
+    pose(box, kind)
+    page.wait_for_function("box => !box.querySelector('figure [data-stage]:not([data-stage=full])')",
+                           arg=box.element_handle(), timeout=SLOW)
+    page.evaluate("document.activeElement.blur()")
     page.mouse.move(0, 0)
     box.screenshot(path=str(images/f"widget_{kind}.png"))
+
+
+def app_page(tmp, page_of, images):
+    "The picture of the whole page, on the flow base, at twice the pixels."
+    (tmp/"flow").mkdir()
+    file, files = tmp/"flow"/"studio.ipynb", {s: str(asset(f"flow_eras/{s}.safetensors")) for s in STYLES}
+    file.write_text(json.dumps(_studio_page(files, "tiny_flow", "A painting of a house by the sea", 11)))
+    with app(tmp/"flow", file) as (address, _, token, _):
+        page = page_of(viewport={"width": 1440, "height": 900})
+        page.goto(f"{address}/?token={token}", timeout=SLOW)
+        page.locator("section.lm-board").wait_for(timeout=SLOW)
+        w = Screen(page, "board")
+        pad, settings = w.box.locator(".lm-pad"), w.box.locator(".lm-settings summary")
+        full = "box => box.querySelector('figure img.lm-picture').dataset.stage === 'full'"
+        for i, key in enumerate(("1", "2", "3", "0", "ArrowRight", "ArrowDown")):
+            pad.press(key)
+            w.until("(box, n) => box.querySelectorAll('.lm-past').length > n", i)
+            w.until(full)
+        w.box.locator(".lm-star").nth(2).click()
+        w.until("box => box.querySelector('.lm-star').getAttribute('aria-pressed') === 'true'")
+        settings.click()
+        page.mouse.move(0, 0)
+        page.screenshot(path=str(images/"studio.png"))
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.screenshot(path=str(images/"studio_phone.png"))
+        page.context.close()
 
 
 def browse(images=None, only=()):
@@ -581,10 +793,12 @@ def browse(images=None, only=()):
     with tempfile.TemporaryDirectory() as tmp, sync_playwright() as play:
         tmp, chrome = Path(tmp), play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         size, may = {"width": 1000, "height": 1400}, ["clipboard-read", "clipboard-write"]
-        page_of = lambda: chrome.new_context(viewport=size, permissions=may).new_page()
+        given = {"viewport": size, "permissions": may, "device_scale_factor": 2 if images else 1}
+        page_of = lambda **more: chrome.new_context(**{**given, **more}).new_page()
         check(visits, tmp, page_of)
         check(missing, tmp, page_of)
         check(one_page, tmp, page_of, ref)
+        if images: check(app_page, tmp, page_of, images)
         with app(tmp, TOP/"nbs"/"app") as (address, port, token, process):
             check(nothing_outside, address, port, token, tmp)
             pages = {"studio": (alpha, triangle, board, lost), "gallery": (sweep, survey, pool, transfer, doctor)}

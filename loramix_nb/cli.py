@@ -473,6 +473,13 @@ def _list(text, kind): # '0,.2,.5' as numbers
     except ValueError:
         raise ValueError(f"'{text}': give numbers separated by commas, such as 0,1") from None
 
+# %% ../nbs/41_cli.ipynb #1eeb22e2
+def _sides(text): # '96' or '96x64' as arguments of a pipeline
+    if not text: return {}
+    found = re.fullmatch(r'([1-9]\d*)(?:x([1-9]\d*))?', str(text).lower())
+    if not found: raise ValueError(f"--size {text}: give pixels, such as 512 or 768x512")
+    return {'width': int(found[1]), 'height': int(found[2] or found[1])}
+
 # %% ../nbs/41_cli.ipynb #9d214b38
 def _base_in(base, precision): # a pipeline, and a context to paint in
     import torch
@@ -496,7 +503,8 @@ def _sweep(*loras:str,                # one file, two, or more
           steps:int=20,              # of the scheduler
           guidance:float=4.,         # classifier-free guidance
           negative:str='',           # what is not wanted
-          size:int=None,             # pixels a side; default: that of the base
+          size:str='',               # pixels a side, or WIDTHxHEIGHT; default: that of the base
+          scheduler:str='',          # a name such as 'Euler a'; default: that of the base
           select:str='',             # what acts at each step: k_lora, est_lora, lora_switch, lora_composite or b_lora
           precision:Annotated[str, 'bf16 where a CPU computes in it, or fp32', {'choices': ('auto', 'fp32')}]='auto',
          )->dict:
@@ -508,11 +516,11 @@ def _sweep(*loras:str,                # one file, two, or more
     _find_selector(select or None) # a wrong name is refused at once
     found = {n: load_lora(p, n) for n, p in _distinct_names(_files(loras)).items()}
     weights = _mixes(list(found), _list(alphas, float), parts)
-    sides = {} if size is None else {'height': size, 'width': size}
     pipe, in_precision = _base_in(base, precision)
     with in_precision:
         made = sampling.sweep(pipe, found, out, weights, prompt.split('|'), _list(seeds, int), steps,
-                              guidance, negative, select=select or None, **sides)
+                              guidance, negative, schedulers=[scheduler or None], select=select or None,
+                              **_sides(size))
     return {'folder': out, 'pictures': len(made), 'grid': str(made.save_grid())}
 
 # %% ../nbs/41_cli.ipynb #3147858e
@@ -579,6 +587,7 @@ def _restyle(photos:str,              # a folder of photos, with its subfolders
             control:str='',          # canny, or a ControlNet's hub id or folder
             steps:int=20,            # of the scheduler, for strength 1
             guidance:float=4.,       # classifier-free guidance
+            negative:str='',         # what is not wanted
             seed:int=0,              # of the noise
             precision:Annotated[str, 'bf16 where a CPU computes in it, or fp32', {'choices': ('auto', 'fp32')}]='auto',
            )->dict:
@@ -597,7 +606,7 @@ def _restyle(photos:str,              # a folder of photos, with its subfolders
     net = control and transfer.load_controlnet(pipe, *([] if control == 'canny' else [control]))
     with in_precision:
         made = transfer.restyle(pipe, photos, dict(zip(found, weights)) or None, prompt, strength, image_scale,
-                                net or None, seed=seed, steps=steps, guidance=guidance, out=out)
+                                net or None, seed=seed, steps=steps, guidance=guidance, negative=negative, out=out)
     return {'folder': out, 'pictures': len(made)}
 
 # %% ../nbs/41_cli.ipynb #0d1f5895

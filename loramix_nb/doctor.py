@@ -315,8 +315,9 @@ def _misfits(pieces, shapes): # lines; norms and biases are not compared
 
 # %% ../nbs/18_doctor.ipynb #ff8f0628
 def _choose_base(family, pieces, known): # (those that fit best, shapes of the first, its misfits)
-    if known: return ['the given base'], known, list(_misfits(pieces, known))
     homes = {k.partition('.')[0] for k in pieces}
+    if known and (not pieces or homes & {k.partition('.')[0] for k in known}):
+        return ['the given base'], known, list(_misfits(pieces, known))
     family = family or ('unet' if homes and homes <= {'text_encoder', 'text_encoder_2'} else '')
     wrong = {b: [*_misfits(pieces, _published(family, b))] for b in _PUBLISHED.get(family, ())}
     if not wrong or not pieces: return [], {}, []

@@ -8,7 +8,7 @@ Docs: https://example.github.io/loramix-nb/studio.html.md"""
 __all__ = []
 
 # %% ../nbs/37_studio.ipynb #ecf9a7e8
-import hashlib, html, inspect, io, json, re, threading, time
+import hashlib, html, inspect, io, json, re, shlex, threading, time
 from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,12 +18,14 @@ import numpy as np, torch
 from fastcore.basics import patch
 from PIL import Image, PngImagePlugin
 from .core import asset, atomic_path, BASES, _check_number, _path_inside
+from .bases import _family, native_size
 from .lora import gram, Lora
 from .formats import load_lora
 from .merging import _BLOCKS, Recipe
 from .mixer import mix_into
 from .sheets import _one_line
-from .sampling import _paint_batch, StopSampling
+from .sampling import (_FLOW_SCHEDULERS, _make_scheduler, _paint_batch, SCHEDULERS,
+                                 StopSampling, _with_scheduler)
 from .analysis import _display_name, _style_colour
 try: import anywidget, traitlets
 except ImportError as e:
@@ -155,31 +157,50 @@ class _Renderer:
                  steps:int=20, # of the full picture
                  preview_steps:int=4, # of the preview
                  guidance:float=4., negative:str='',
+                 size:tuple=None, # width, height; that of the base if None
+                 scheduler:str='', # a name in `SCHEDULERS`; '' is the base's own
                  max_bytes:int=64 << 20): # of cached pictures
         self.pipe, self.loras = _pipeline_copy(pipe), loras
         self.steps, self.fewest = steps, preview_steps
         self.guidance, self.negative, self.lock = guidance, negative, threading.RLock()
+        self.native, self.scheduler = [native_size(pipe)]*2, scheduler
+        self.size = list(size or self.native)
         mix_into(self.pipe, loras)
         self.cache, self.states = _PictureCache(gram(list(loras.values())), max_bytes), {}
 
     @property
     def preview_steps(self): return min(self.fewest, self.steps)
-    def scene(self, prompt, seed): return prompt, seed, self.negative, self.guidance # beside the mix
+    def scene(self, prompt, seed): # all beside the mix
+        return prompt, seed, self.negative, self.guidance, tuple(self.size), self.scheduler
+    def sides(self)->dict: # arguments of the pipeline
+        return {} if self.size == self.native else dict(zip(('width', 'height'), self.size))
     def row(self, weights:dict)->tuple: return tuple(float(weights.get(k, 0.)) for k in self.loras)
 
     def paint(self, weights:dict, # name -> weight
               prompt:str, seed:int, steps:int=None, # the full number if None
               stale:Callable=lambda: False)->np.ndarray: # uint8 [H, W, 3]
         "The picture that `generate` would paint, cached; raises `StopSampling` when it is superseded."
-        scene, guidance, steps = self.scene(prompt, seed), self.guidance, steps or self.steps
+        scene, how, steps = self.scene(prompt, seed), self.how(), steps or self.steps
+        scheduler = self.scheduler or None
         job = dict(prompt=prompt, negative=self.negative, seed=int(seed), weights=self.row(weights))
         with self.lock:
             if stale(): raise StopSampling("not started: a newer request replaced it")
             if len(self.states) > 99: self.states.clear()
-            picture = _paint_batch(self.pipe, [job], steps, guidance, self.states, lambda *_: stale())[0]
-        picture = np.rint(picture * 255).astype(np.uint8)
+            with _with_scheduler(self.pipe, scheduler):
+                picture = self._picture(job, steps, lambda *_: stale(), **how)
         self.cache.put(scene, job['weights'], steps, picture)
         return picture
+
+    def how(self)->dict: return dict(guidance=self.guidance, **self.sides()) # arguments of `_picture`
+    def _picture(self, job, steps, stop, guidance, **sides): # uint8 [H, W, 3]
+        x = _paint_batch(self.pipe, [job], steps, guidance, self.states, stop, **sides)[0]
+        return np.rint(x * 255).astype(np.uint8)
+
+    def with_loras(self, loras:dict): # name -> Lora
+        "The same settings with other LoRAs, and an empty cache."
+        with self.lock: # nobody paints while the pipeline is copied
+            return type(self)(self.pipe, loras, self.steps, self.fewest, self.guidance, self.negative,
+                              self.size, self.scheduler, self.cache.max_bytes)
 
 # %% ../nbs/37_studio.ipynb #e38e2903
 def _render_progressively(renderer:_Renderer, weights:dict, prompt:str, seed:int,
@@ -220,16 +241,66 @@ def _loading_line(base, files): # the line that loads the base and the LoRAs
 def _python_code(base:str, weights:dict, prompt:str, seed:int, steps:int, guidance:float,
          negative:str='', files:dict=None, # name -> file; None for LoRAs in memory
          recipe:Recipe=None, # for a mix with block weights
+         sides:dict=None, # width and height, where they are not the base's
+         scheduler:str='', # a line of code
+         photo:tuple=None, # its file and the strength, for a restyled one
         )->str:
-    "Three lines of Python that paint a picture."
+    "The lines of Python that paint a picture: three, or four with a scheduler."
     put, used = 'mix_into(pipe, loras)', {k: w for k, w in weights.items() if w}
     if recipe and recipe.method != 'concat':
         put = ("mix_into(pipe, {'mix': merge(Recipe(list(loras.values()), "
                f"{recipe.weights}, {recipe.method!r}, {recipe.params}, missing={recipe.missing!r}))}})")
         used = {'mix': 1.}
-    negative = f', negative={negative!r}' if negative else ''
-    return '\n'.join([_loading_line(base, files), put, f"picture = generate(pipe, {prompt!r}, {seed}, steps={steps}, "
-                                                 f"guidance={guidance}, weights={used}{negative})[0]"])
+    more = {**({'negative': negative} if negative else {}), **(sides or {})}
+    more = ''.join(f', {k}={v!r}' for k, v in more.items())
+    how = f"steps={steps}, guidance={guidance}"
+    picture = f"picture = generate(pipe, {prompt!r}, {seed}, {how}, weights={used}{more})[0]"
+    if photo:
+        picture = (f"picture = restyle(pipe, {_path_code(photo[0])}, {used}, prompt={prompt!r}, "
+                   f"strength={photo[1]}, seed={seed}, {how}{more})")
+    return '\n'.join(filter(None, [_loading_line(base, files), put, scheduler, picture]))
+
+# %% ../nbs/37_studio.ipynb #899d4647
+def _sizes(pipe)->list: # [width, height]; the base's own first
+    "Picture sizes that fit a base: square, landscape and portrait."
+    n, least = native_size(pipe), _family(pipe).multiple(pipe)
+    step = max(least, n // 8 // least * least)
+    shapes = (1, 1), (5/4, 1), (3/2, 1), (1, 5/4), (1, 3/2), (3/4, 3/4), (3/2, 3/2)
+    return [[round(n*k/step)*step for k in shape] for shape in shapes]
+
+# %% ../nbs/37_studio.ipynb #071cbe77
+def _schedulers(pipe)->dict: # name -> (class of diffusers, options)
+    return _FLOW_SCHEDULERS if _family(pipe).flow else SCHEDULERS
+
+def _scheduler_line(pipe, name:str)->str: # '' for the base's own
+    "Python code that gives a pipeline a scheduler."
+    if not name: return ''
+    cls, options = _schedulers(pipe)[name]
+    more = ''.join(f', {k}={v!r}' for k, v in options.items())
+    return f"from diffusers import {cls}; pipe.scheduler = {cls}.from_config(pipe.scheduler.config{more})"
+
+# %% ../nbs/37_studio.ipynb #f4f2d6e7
+def _mix_command(files:dict, weights:dict, # name -> file; those of the mix
+                 recipe:object, # the file of a recipe with block weights, or None
+                )->tuple: # (the command or None, the file to paint, its weight)
+    "The command that writes a mix as one file."
+    used = {k: w for k, w in weights.items() if w}
+    if not recipe and len(used) < 2:
+        name = next(iter(used or files))
+        return None, str(files[name]), weights[name]
+    mixed = [f'{files[k]}:{w}' for k, w in used.items()]
+    words = ['--recipe', str(recipe)] if recipe else [*mixed, '--missing', 'zero']
+    return shlex.join(['loramix', 'mix', *words, '-o', 'mix.safetensors']), 'mix.safetensors', 1.
+
+# %% ../nbs/37_studio.ipynb #e58c3c79
+def _option_words(**options)->list: # words of a command; empty values are left out
+    given = {k: v for k, v in options.items() if v not in ('', None)}
+    return [w for k, v in given.items() for w in (f'--{k}', str(v))]
+
+def _sweep_command(file, weight, prompt, seed, **options)->str:
+    "The command that paints one picture of a LoRA file."
+    own = _option_words(prompt=prompt, seeds=seed, alphas=weight, **options)
+    return shlex.join(['loramix', 'sweep', str(file), *own, '-o', 'picture'])
 
 # %% ../nbs/37_studio.ipynb #09906dac
 def _recipe_weights(recipe:Recipe, # of method 'concat' or 'blocks'
@@ -255,6 +326,18 @@ def _saved_file(folder, # of a run
     if not path.is_file():
         raise ValueError(f"there is no {str(name)!r:.80} in the folder of this run")
     return path
+
+# %% ../nbs/37_studio.ipynb #0e072f8f
+def _receive(folder, content, # a piece of a file
+             name, start:int=0, size:int=None, # where the piece begins; bytes of the file
+            )->tuple: # (path, share that is there)
+    "Store a piece of a file that a browser sends."
+    path = _path_inside(folder, Path(str(name).replace('\\', '/')).name)
+    have = path.stat().st_size if start else 0
+    if start != have: raise ValueError(f"'{path.name}': the piece at {start} does not follow {have} bytes")
+    with path.open('ab' if start else 'wb') as file: file.write(content)
+    done = start + len(content)
+    return path, done/size if size and done < size else 1.
 
 # %% ../nbs/37_studio.ipynb #85cffdb6
 def _has_kernel(widget)->bool:
@@ -282,6 +365,7 @@ class _BaseWidget(anywidget.AnyWidget):
     note = traitlets.Unicode().tag(sync=True) # a message, also for screen readers
     code = traitlets.Unicode().tag(sync=True)
     controls = traitlets.List([]).tag(sync=True) # traits that each action carries
+    epoch = traitlets.Int(0).tag(sync=True) # how often Python has moved the controls
 
     def __init_subclass__(cls, **kw):
         super().__init_subclass__(**kw)
@@ -296,9 +380,10 @@ class _BaseWidget(anywidget.AnyWidget):
         act = self.actions.get(message.get('do')) if isinstance(message, dict) else None
         if not act: return
         try:
-            for k, v in message.get('at', {}).items():
-                if k in self.controls: setattr(self, k, v)
-            act(*map(bytes, buffers), **{k: v for k, v in message.items() if k not in ('do', 'at')})
+            if message.get('epoch', self.epoch) == self.epoch: # else the browser has not heard of it yet
+                for k, v in message.get('at', {}).items():
+                    if k in self.controls: setattr(self, k, v)
+            act(*map(bytes, buffers), **{k: v for k, v in message.items() if k not in ('do', 'at', 'epoch')})
         except (ValueError, TypeError, LookupError, OSError, AttributeError, traitlets.TraitError) as e:
             self.note = f'{e}'
 
@@ -313,10 +398,13 @@ class _BaseWidget(anywidget.AnyWidget):
 
 # %% ../nbs/37_studio.ipynb #dbb6aff9
 _BOUNDS = {'steps': (1, 1000), 'guidance': (0, 100)}
+_CONTROLS = ['at', 'prompt', 'seed', 'negative', 'steps', 'guidance', 'size', 'scheduler']
+_ACTIONS = ['save', 'load', 'undo', 'redo', 'revisit', 'star', 'download', 'restore']
 
 class _MixWidget(_BaseWidget):
     "A picture of a mix with its controls."
-    controls = traitlets.List(['at', 'prompt', 'seed', 'negative', 'steps', 'guidance']).tag(sync=True)
+    does = [] # its own actions, beside those of all
+    controls = traitlets.List(_CONTROLS).tag(sync=True)
     names = traitlets.List().tag(sync=True)
     colours = traitlets.List().tag(sync=True)
     at = traitlets.List(traitlets.Float()).tag(sync=True)   # where the controls are
@@ -325,9 +413,14 @@ class _MixWidget(_BaseWidget):
     negative = traitlets.Unicode().tag(sync=True)
     steps = traitlets.Int(20).tag(sync=True) # of the full picture
     guidance = traitlets.Float(4.).tag(sync=True)
+    size = traitlets.List(traitlets.Int()).tag(sync=True) # width, height
+    sizes = traitlets.List().tag(sync=True) # those that fit the base
+    scheduler = traitlets.Unicode().tag(sync=True) # '' is the base's own
+    schedulers = traitlets.List().tag(sync=True) # names
+    command = traitlets.Unicode().tag(sync=True) # lines for a shell
     seen = traitlets.Dict().tag(sync=True) # png, mark, stage, words
     can = traitlets.List([False, False]).tag(sync=True) # undo, redo
-    history = traitlets.List().tag(sync=True) # small pictures, the latest first: png, mark, words
+    history = traitlets.List().tag(sync=True) # small pictures: png, mark, words, star
     given = traitlets.Dict().tag(sync=True) # a file for the browser to keep: name, png
     saved = traitlets.List().tag(sync=True) # names of recipes in the folder
 
@@ -336,19 +429,22 @@ class _MixWidget(_BaseWidget):
                  prompt:str='A painting of a red boat on the sea', seed:int=0,
                  at:list=None, # initial positions of the controls
                  folder='runs/studio', # str or Path, for saved recipes
-                 **settings): # steps, preview_steps, guidance, negative, max_bytes
+                 **settings): # steps, preview_steps, guidance, negative, size, scheduler, max_bytes
         self.files = {k: f for k, f in loras.items() if not isinstance(f, Lora)}
         self.loras = {k: load_lora(f, k) if k in self.files else f for k, f in loras.items()}
         self._check()
         self.renderer = self._make_renderer(pipe, **settings)
         self.folder, self.showing = Path(folder), threading.RLock()
-        self.actions = {k: getattr(self, k) for k in ('save', 'load', 'undo', 'redo', 'revisit', 'download', 'restore')}
+        self.actions = {k: getattr(self, k) for k in [*_ACTIONS, *self.does]}
         self.worker, self.past, self.future, self.states = _LatestOnly(self._paint), [], [], {}
-        self.state, self.changed_at, names, e = None, 0., list(loras), self.renderer
+        self.state, self.changed_at, self.sliding = None, 0., False
+        names, e = list(loras), self.renderer
         super().__init__(names=[_display_name(n) for n in names],
                          colours=[_style_colour(n, names) for n in names], prompt=prompt,
                          seed=seed, at=self.start() if at is None else list(at), saved=self._saved_names(),
-                         negative=e.negative, steps=e.steps, guidance=float(e.guidance))
+                         negative=e.negative, steps=e.steps, guidance=float(e.guidance),
+                         size=e.size, sizes=_sizes(e.pipe), scheduler=e.scheduler,
+                         schedulers=['', *_schedulers(e.pipe)])
         self.observe(lambda _: self._moved(), self.controls)
         self._moved()
 
@@ -374,11 +470,26 @@ class _MixWidget(_BaseWidget):
         name, least, most = (proposal['trait'].name, *_BOUNDS[proposal['trait'].name])
         return _check_number(name, proposal['value'], least, most, whole=name == 'steps')
 
+    @traitlets.validate('size')
+    def _valid_size(self, proposal):
+        e, size = self.renderer, list(proposal['value'])
+        m = _family(e.pipe).multiple(e.pipe)
+        if len(size) != 2 or not all(v % m == 0 and m <= v <= 4*max(e.native) for v in size):
+            raise ValueError(f"size={size}: give width and height in multiples of {m}, "
+                             f"at most {4*max(e.native)}, such as {e.native}")
+        return size
+
+    @traitlets.validate('scheduler')
+    def _valid_scheduler(self, proposal):
+        if name := proposal['value']: _make_scheduler(self.renderer.pipe, name)
+        return next((k for k in _schedulers(self.renderer.pipe) if k.lower() == name.lower()), '')
+
     def _moved(self):
         e = self.renderer
         e.steps, e.guidance, e.negative = self.steps, self.guidance, self.negative
+        e.size, e.scheduler = list(self.size), self.scheduler
         self._remember()
-        self.code = self.lines()
+        self.code, self.command = self.lines(), self._commands()
         self._show()
         self.worker.ask((self.mix(), self.prompt, self.seed))
 
@@ -404,10 +515,13 @@ class _MixWidget(_BaseWidget):
         return _recipe_weights(self.recipe, {**self.loras, **self.files})[0] # style -> weight
     @property
     def all_files(self): return self.files if len(self.files) == len(self.loras) else None
+    @property
+    def over(self): return None # (file of a photo, strength), where one is restyled
     def lines(self):
         e = self.renderer
         return _python_code(_load_name(e.pipe), self.weights, self.prompt, self.seed, e.steps,
-                    e.guidance, e.negative, self.all_files, self.recipe)
+                    e.guidance, e.negative, self.all_files, self.recipe, e.sides(),
+                    _scheduler_line(e.pipe, e.scheduler), self.over)
     def caption(self): return _one_line(self.weights)
     def _picture_and_caption(self):
         return self.seen.get('png', b''), f'{self.prompt}: {self.caption()}'
@@ -429,6 +543,7 @@ def _settings(self:_MixWidget)->dict: return {k: getattr(self, k) for k in self.
 
 @patch
 def _set(self:_MixWidget, state:dict): # all at once: one picture is asked for
+    self.epoch += 1
     with self.hold_trait_notifications():
         for k, v in state.items(): setattr(self, k, v)
 
@@ -437,9 +552,10 @@ def _set(self:_MixWidget, state:dict): # all at once: one picture is asked for
 def _remember(self:_MixWidget): # called after each change
     now, at = self._settings(), time.monotonic()
     if self.state not in (None, now):
-        drag = at - self.changed_at < _ONE_DRAG and [k for k in now if now[k] != self.state[k]] == ['at']
+        slid = [k for k in now if now[k] != self.state[k]] == ['at']
+        drag = slid and self.sliding and at - self.changed_at < _ONE_DRAG
         if not (drag and self.past): self.past.append(self.state)
-        self.future, self.changed_at = [], at
+        self.future, self.changed_at, self.sliding = [], at, slid
     self.state, self.can = now, [bool(self.past), bool(self.future)]
 
 @patch
@@ -464,13 +580,26 @@ def redo(self:_MixWidget):
 # %% ../nbs/37_studio.ipynb #4a7984a7
 @patch
 def _keep_in_history(self:_MixWidget, png, mark): # a full picture
-    if self.history and self.history[0]['mark'] == mark: return
+    found = next((h for h in self.history if h['mark'] == mark), {'star': False})
     self.states[mark] = self._settings()
     image = Image.open(io.BytesIO(png)).convert('RGB')
     image.thumbnail((_SMALL, _SMALL))
-    new = dict(png=_png_bytes(np.asarray(image)), mark=mark, words=f'{self.prompt}: {self.caption()}')
-    self.history = [new, *(h for h in self.history if h['mark'] != mark)][:_HISTORY]
+    new = dict(png=_png_bytes(np.asarray(image)), mark=mark, words=f'{self.prompt}: {self.caption()}',
+               star=found['star'])
+    self._order([new, *(h for h in self.history if h['mark'] != mark)])
+
+@patch
+def _order(self:_MixWidget, history:list): # favourites first; of the others only the latest stay
+    stars, rest = ([h for h in history if h['star'] is s] for s in (True, False))
+    self.history = [*stars, *rest[:_HISTORY]]
     self.states = {h['mark']: self.states[h['mark']] for h in self.history}
+
+# %% ../nbs/37_studio.ipynb #9e93d7a2
+@patch
+def star(self:_MixWidget, mark:str): # of a picture in the history
+    "Make a picture a favourite, or an ordinary one again."
+    if mark not in self.states: raise ValueError(f"no picture {mark!r:.40} is in the history")
+    self._order([{**h, 'star': h['star'] != (h['mark'] == mark)} for h in self.history])
 
 @patch
 def revisit(self:_MixWidget, mark:str): # of a picture in the history
@@ -490,7 +619,29 @@ def _file_name(self:_MixWidget)->str: # without a suffix
 
 @patch
 def _settings_of(self:_MixWidget, row:dict)->dict: # of a saved picture, also of an older one
+    row = {'size': self.renderer.native, 'scheduler': '', **row}
     return {k: row[k] for k in self.controls if k in row}
+
+# %% ../nbs/37_studio.ipynb #dea6ce46
+@patch
+def _commands(self:_MixWidget)->str: # lines for a shell that paint the picture
+    e, made = self.renderer, self.recipe
+    if not self.all_files: return '# the command line takes LoRAs from files'
+    if '|' in self.prompt: return '# the command line reads | as the end of a prompt'
+    saved = self.folder.resolve()/f'{self._file_name()}.json' if made.method != 'concat' else None
+    first, file, weight = _mix_command(self.all_files, self.weights, saved)
+    precision = 'fp32' if e.pipe.dtype == torch.float32 else ''
+    paint = self._paint_command(file, weight, base=_load_name(e.pipe), steps=e.steps, guidance=e.guidance,
+                                negative=e.negative, precision=precision)
+    note = '# first save the recipe' if saved and not saved.exists() else None
+    return '\n'.join(filter(None, [note, first, paint]))
+
+# %% ../nbs/37_studio.ipynb #39c27a29
+@patch
+def _paint_command(self:_MixWidget, file, weight, **options)->str: # of one LoRA file
+    e = self.renderer
+    size = 'x'.join(map(str, e.size)) if e.sides() else ''
+    return _sweep_command(file, weight, self.prompt, self.seed, size=size, scheduler=e.scheduler, **options)
 
 # %% ../nbs/37_studio.ipynb #4f075242
 @patch
@@ -504,11 +655,18 @@ def restore(self:_MixWidget, file:bytes): # of a PNG
     try: row = json.loads(Image.open(io.BytesIO(file)).text['loramix'])
     except (OSError, AttributeError, LookupError, ValueError) as e: # no picture, or one without our text
         raise ValueError("this file holds no settings: drop a PNG that Download or Save has made") from e
-    if list(row.get('weights', {})) != list(self.mix()) or len(row.get('at', ())) != len(self.at):
-        raise ValueError(f"this picture mixes {', '.join(row.get('weights', {})) or 'nothing'}: "
-                         "open it in a widget with these styles")
-    self._set(self._settings_of(row))
+    self._set({**self._settings_of(row), 'at': self._at_of(row)})
     self.note = 'opened the settings of a picture'
+
+# %% ../nbs/37_studio.ipynb #b3eaed79
+@patch
+def _at_of(self:_MixWidget, row:dict)->list: # positions of the controls, of a saved picture
+    weights, at = row.get('weights', {}), row.get('at', ())
+    if list(weights) != list(self.mix()) or len(at) != len(self.at):
+        styles = dict.fromkeys(k.rsplit('/', 1)[0] for k in weights)
+        raise ValueError(f"this picture mixes {', '.join(styles) or 'nothing'}: "
+                         "open it in a widget with these styles")
+    return at
 
 # %% ../nbs/37_studio.ipynb #8ad25eb0
 @patch
@@ -523,6 +681,7 @@ def save(self:_MixWidget)->Path: # of the recipe
     row, name = self._row(), self._file_name()
     with atomic_path(self.folder/f'{name}.png') as p: p.write_bytes(_png_bytes(picture, row))
     file = made.save(self.folder/f'{name}.json')
+    self.command = self._commands()
     self.saved, self.note = self._saved_names(), f'saved as {name}'
     return file
 
@@ -531,7 +690,7 @@ def save(self:_MixWidget)->Path: # of the recipe
 def load(self:_MixWidget,
          name:object): # of a saved recipe, or a Recipe
     "Set the controls to a recipe."
-    if isinstance(name, Recipe): self.at = self.positions(name); return
+    if isinstance(name, Recipe): return self._set({'at': self.positions(name)})
     made = Recipe.load(_saved_file(self.folder, f'{name}.json'))
     row = json.loads(Image.open(_saved_file(self.folder, f'{name}.png')).text['loramix'])
     self._set({**self._settings_of(row), 'at': self.positions(made)})

@@ -8,25 +8,30 @@ Docs: https://example.github.io/loramix-nb/widgets.html.md"""
 __all__ = ['AlphaSlider', 'StyleTriangle', 'MixBoard', 'SweepBrowser', 'Survey', 'PoolBrowser', 'TransferBoard', 'DoctorWidget']
 
 # %% ../nbs/38_widgets.ipynb #cb9be2f5
-import io, threading, time
+import io, shlex, shutil, threading, time
 from collections import OrderedDict
+from copy import copy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
-from .core import _path_inside
-from .shards import native_size
+from fastcore.basics import patch
+from .core import _check_number
+from .formats import load_lora
+from .bases import _family, native_size
 from .merging import Recipe
-from .doctor import _diagnose
+from .doctor import describe, _diagnose
 from .mixer import mix_into
 from .sheets import _one_line
-from .sampling import _paint_batch, StopSampling, Sweep
+from .analysis import _display_name, _style_colour
+from .sampling import _paint_batch, StopSampling, Sweep, _with_scheduler
 from .transfer import (edge_map, _has_ip_adapter, _layout, _paint_over, _read_photo,
                                  RestyleSettings)
 from .breeding import _split_by_block
-from .studio import (_BaseWidget, _loading_line, _LatestOnly, _load_name, _MixWidget,
-                               _PictureCache, _pipeline_copy, _pixel_id, _pixels, _png_bytes,
-                               _python_code, _recipe_weights, _Renderer, _saved_file)
+from .studio import (_BaseWidget, _CONTROLS, _loading_line, _LatestOnly, _load_name, _MixWidget,
+                               _PictureCache, _pipeline_copy, _pixel_id, _pixels, _option_words, _png_bytes,
+                               _python_code, _recipe_weights, _Renderer, _saved_file, _SMALL,
+                               _receive, _scheduler_line)
 try: import traitlets
 except ImportError as e:
     raise ImportError("widgets need the extra 'app': pip install 'loramix-nb[app]'") from e
@@ -145,21 +150,84 @@ def _board_recipe(loras:dict, # name -> Lora or file
     blocks = [{b: f for (n, b), f in faders.items() if n == name and f != 1} for name in loras]
     return Recipe(files, weights, 'blocks', {'blocks': blocks}, missing='zero')
 
+# %% ../nbs/38_widgets.ipynb #2590018e
+def _enough_steps(strength:float, steps:int)->int: # of a scheduler; a weak strength needs more for one to remain
+    return max(steps, int(np.ceil(1/strength)) + 1 if strength else 1)
+
+def _paint_photo(e, # a `_Renderer`
+                 photo, job:dict, how:RestyleSettings, control, stop)->np.ndarray: # uint8 [H, W, 3]
+    "A photo restyled at its own size, as `restyle` does it."
+    how.check(e.pipe, control)
+    canvas = np.array(_layout(photo, native_size(e.pipe), _family(e.pipe).multiple(e.pipe))[0])
+    job = {**job, 'picture': canvas, 'edges': edge_map(canvas) if how.control_scale else None}
+    x = _paint_over(e.pipe, [job], how, control, e.states, stop)[0]
+    painted = Image.fromarray(np.rint(x*255).astype(np.uint8))
+    return np.asarray(painted.resize(photo.size, Image.Resampling.LANCZOS))
+
+# %% ../nbs/38_widgets.ipynb #28e608fa
+def _plain_png(picture)->bytes: # of a file, an array, or a Pillow picture
+    "A picture as the bytes of a PNG without metadata."
+    image = Image.open(picture) if isinstance(picture, (str, Path)) else picture
+    return _png_bytes(np.asarray(image.convert('RGB') if isinstance(image, Image.Image) else image))
+
+# %% ../nbs/38_widgets.ipynb #92178c5e
+class _BoardRenderer(_Renderer):
+    "A renderer that paints from the prompt, or over a photo."
+    photo, strength = None, .6 # (name, Pillow picture)
+    def scene(self, prompt, seed):
+        over = (self.photo[0], self.strength) if self.photo else ()
+        return *super().scene(prompt, seed), *over
+    def how(self): return {**super().how(), 'photo': self.photo, 'strength': self.strength}
+
+    def _picture(self, job, steps, stop, guidance, photo, strength, **sides):
+        if not photo: return super()._picture(job, steps, stop, guidance, **sides)
+        how = RestyleSettings(strength, steps=_enough_steps(strength, steps), guidance=guidance)
+        return _paint_photo(self, photo[1], job, how, None, stop)
+
 # %% ../nbs/38_widgets.ipynb #cc3e3e93
 class MixBoard(_MixWidget):
     "A weight for each style and for each of its blocks, text encoder included."
     kind = traitlets.Unicode('board').tag(sync=True)
+    does = ['take', 'plain', 'paint_grid', 'stop_grid', 'resume_grid', 'open_cell']
+    controls = traitlets.List([*_CONTROLS, 'photo', 'strength']).tag(sync=True)
+    photo = traitlets.Unicode().tag(sync=True) # the name of a restyled photo
+    strength = traitlets.Float(.6).tag(sync=True) # 0 is the photo, 1 noise alone
+    before = traitlets.Bytes().tag(sync=True) # the photo
+    grid = traitlets.Dict().tag(sync=True) # of the same state: columns, rows, cells, done, total, state
     blocks = traitlets.List().tag(sync=True) # for each style, those that it changes
     view = traitlets.Enum(['faders', 'slider', 'triangle'], 'faders').tag(sync=True)
 
     def _check(self):
         if not self.loras: raise ValueError("a MixBoard needs at least one style")
         self.pieces = _split_blocks(self.loras)
+        self.photos, self.inbox = {}, None # name -> file; a folder for what arrives
+        self.cells, self.grid_worker = [], _LatestOnly(self._paint_grid)
         self.blocks = [[b for n, b in self.pieces if n == name] for name in self.loras]
 
+    def _make_renderer(self, pipe, **settings): return _BoardRenderer(pipe, self.parts(), **settings)
     def parts(self): return {'/'.join(k): l for k, l in self.pieces.items()}
     def start(self): return [round(1/len(self.loras), 2)]*len(self.loras) + [1.]*len(self.pieces)
     def snap(self, at:list): return _snap(at, -1., 2., .01)
+
+    @traitlets.validate('photo')
+    def _valid_photo(self, proposal):
+        name, kept = proposal['value'], self.folder/'photos'
+        if name and name not in self.photos:
+            found = [f for f in kept.glob('*/*') if f.name == name]
+            if not found: raise ValueError(f"there is no photo '{name}' in '{kept}': drop it here first")
+            self.photos[name] = found[0]
+        return name
+
+    @traitlets.validate('strength')
+    def _valid_strength(self, proposal): return _check_number('strength', proposal['value'], 0, 1)
+
+    def _moved(self):
+        e = self.renderer
+        if self.photo != (e.photo or ('',))[0]:
+            e.photo = (self.photo, _read_photo(self.photos[self.photo])) if self.photo else None
+            self.before = _plain_png(e.photo[1]) if e.photo else b''
+        e.strength = self.strength
+        super()._moved()
 
     @property
     def strengths(self)->dict: return dict(zip(self.loras, self.at))
@@ -169,12 +237,193 @@ class MixBoard(_MixWidget):
     def recipe(self)->Recipe:
         return _board_recipe({k: self.files.get(k, l) for k, l in self.loras.items()}, self.strengths, self.faders)
 
-    def mix(self):
-        return {'/'.join(k): w for k, w in _board_mix(self.strengths, self.faders).items()}
+    def mix(self): return self._mix_at(self.at)
 
     def positions(self, recipe:object):
         w, blocks = _recipe_weights(recipe, {**self.loras, **self.files})
         return [*w.values(), *(float(blocks.get(n, {}).get(b, 1.)) for n, b in self.pieces)]
+
+# %% ../nbs/38_widgets.ipynb #ecf673bc
+def _keep_file(path, folder)->Path: # a new name if another file has it
+    "Copy a file into a folder."
+    folder = folder.resolve() # the code that is shown runs anywhere
+    folder.mkdir(parents=True, exist_ok=True)
+    new, n = folder/path.name, 1
+    while new.exists() and new.read_bytes() != path.read_bytes():
+        n += 1
+        new = folder/f'{path.stem}_{n}{path.suffix}'
+    return new if new.exists() else Path(shutil.copy(path, new))
+
+def _picture_text(path): # its settings, '' for a picture without, None for another file
+    try:
+        with Image.open(path) as image: return getattr(image, 'text', {}).get('loramix', '')
+    except (OSError, Image.DecompressionBombError): return None
+
+# %% ../nbs/38_widgets.ipynb #d263d2c6
+@patch
+def take(self:MixBoard, content:bytes, name:str, # a piece of a dropped file
+         start:int=0, size:int=None): # where it begins; bytes of the whole file
+    "Take in a LoRA, a photo, or a picture with settings; `ValueError` if it is of no use here."
+    self.inbox = self.inbox or TemporaryDirectory()
+    path, share = _receive(self.inbox.name, content, name, start, size)
+    if share < 1:
+        self.note = f'{path.name}: {share:.0%}'
+        return
+    try:
+        text = _picture_text(path)
+        if text: self.restore(path.read_bytes())
+        elif text is None: self.add(path)
+        else: self.restyle(path)
+    finally: path.unlink(missing_ok=True)
+
+# %% ../nbs/38_widgets.ipynb #d0e1d3d2
+@patch
+def add(self:MixBoard, file:str|Path): # a LoRA file; the widget's folder keeps a copy
+    "Put a LoRA into the mix, with weight .5."
+    path, pipe = Path(file), self.renderer.pipe
+    found = describe(path, base=pipe)
+    said = f'{path.name}: {found.what}'
+    if not found.is_lora: raise ValueError(said)
+    if found.misfits: raise ValueError(f'{said}, which does not fit this base: {found.misfits[0]}')
+    if found.bases != ['the given base']:
+        raise ValueError(f'{said}, which does not fit this base: {_load_name(pipe)} has none of its layers')
+    name, n = path.stem, 1
+    while name in self.loras: name, n = f'{path.stem}_{n + 1}', n + 1
+    self._join(name, load_lora(path, name), path)
+    self.note = f'{said}. It is in the mix, and kept in {self.folder.as_posix()}/loras'
+
+@patch
+def _join(self:MixBoard, name, lora, file):
+    n, pieces = len(self.loras), _split_blocks({name: lora})
+    def longer(at, w=0.): return [*at[:n], w, *at[n:], *[1.]*len(pieces)]
+    renderer = self.renderer.with_loras({**self.parts(), **{'/'.join(k): l for k, l in pieces.items()}})
+    kept = _keep_file(file, self.folder/'loras')
+    self.loras, self.files = {**self.loras, name: lora}, {**self.files, name: kept}
+    self.pieces, self.renderer = {**self.pieces, **pieces}, renderer
+    for s in (*self.past, *self.future, *self.states.values(), self.state): s['at'] = longer(s['at'])
+    names = list(self.loras)
+    with self.hold_sync():
+        self.names, self.colours = [_display_name(k) for k in names], [_style_colour(k, names) for k in names]
+        self.at = longer(self.at, .5)
+        self.blocks = [[b for n, b in self.pieces if n == k] for k in names]
+    self.sliding = False # what follows is another step to undo
+
+# %% ../nbs/38_widgets.ipynb #9e8c87fb
+@patch
+def restyle(self:MixBoard, file:str|Path): # a photo; the widget's folder keeps a copy
+    "Paint over a photo from now on."
+    path = Path(file)
+    _read_photo(path) # it can be read
+    kept = _keep_file(path, self.folder/'photos'/path.stem)
+    self.photos[kept.name] = kept
+    self.photo = kept.name
+    self.note = f'restyling {kept.name}; it is kept in {kept.parent.as_posix()}'
+
+@patch
+def plain(self:MixBoard):
+    "Paint from the prompt alone again."
+    self.photo, self.note = '', 'painting from the prompt alone'
+
+@patch(as_prop=True)
+def over(self:MixBoard): return (self.photos[self.photo], self.strength) if self.photo else None
+
+# %% ../nbs/38_widgets.ipynb #d47bccad
+@patch
+def _at_of(self:MixBoard, row:dict)->list: # also of a picture with fewer styles, or in another order
+    weights, at = row.get('weights', {}), row.get('at', ())
+    names = list(dict.fromkeys(k.rsplit('/', 1)[0] for k in weights))
+    if not weights or not set(weights) <= set(self.mix()) or len(at) != len(names) + len(weights):
+        return super(MixBoard, self)._at_of(row)
+    had = dict(zip([*names, *weights], at))
+    return [*(had.get(k, 0.) for k in self.loras), *(had.get('/'.join(k), 1.) for k in self.pieces)]
+
+# %% ../nbs/38_widgets.ipynb #fa887dca
+@patch
+def _paint_command(self:MixBoard, file, weight, **options)->str:
+    if not self.over: return super(MixBoard, self)._paint_command(file, weight, **options)
+    if self.scheduler: return '# `loramix restyle` takes the scheduler of the base'
+    words = _option_words(prompt=self.prompt, strength=self.strength, seed=self.seed, **options)
+    return shlex.join(['loramix', 'restyle', str(self.over[0].parent), f'{file}:{weight}', *words, '-o', 'restyled'])
+
+# %% ../nbs/38_widgets.ipynb #0df7712e
+@patch
+def _grid_cells(self:MixBoard, first:int, second:int, count:int, seeds:int)->list: # a state for each picture
+    n, now = len(self.loras), self._settings()
+    for k, v, least, most in (('first', first, 0, n - 1), ('second', second, 0, n - 1),
+                              ('count', count, 2, 11), ('seeds', seeds, 1, 4)):
+        _check_number(k, v, least, most, whole=True)
+    if first == second: raise ValueError("a grid lies between two styles: choose another for one end")
+    def at(t):
+        new = list(self.at)
+        new[first], new[second] = round(1 - t, 2), round(t, 2)
+        return new
+    return [{**now, 'at': at(i/(count - 1)), 'seed': self.seed + s} for s in range(seeds) for i in range(count)]
+
+# %% ../nbs/38_widgets.ipynb #df0d833e
+@patch
+def paint_grid(self:MixBoard, first:int=0, second:int=1, # places of the styles
+               count:int=5, seeds:int=1): # mixes from one to the other; rows
+    "Paint the mixes between two styles, with seeds from the present one on."
+    cells = self._grid_cells(first, second, count, seeds)
+    self.grid_worker.ask(None)
+    with self.showing:
+        self.cells, weights = cells, [c['at'][second] for c in cells[:count]]
+        self.grid = dict(columns=weights, rows=[c['seed'] for c in cells[::count]], state='running',
+                         ends=[self.names[first], self.names[second]], cells=[None]*len(cells))
+    self.resume_grid()
+
+@patch
+def resume_grid(self:MixBoard):
+    "Paint what is missing in the grid."
+    if not self.cells: raise ValueError("there is no grid to go on with: start one")
+    e = copy(self.renderer) # keeps its settings when the board moves on, and shares pictures and weights
+    self.grid_worker.ask((e, self.cells))
+
+@patch
+def stop_grid(self:MixBoard):
+    "Stop painting the grid; what is painted stays."
+    self.grid_worker.ask(None)
+
+# %% ../nbs/38_widgets.ipynb #bce72311
+@patch
+def _paint_grid(self:MixBoard, job, stale): # in the thread of the grid
+    if not job: # stopped
+        if None in self.grid.get('cells', []): self.grid = {**self.grid, 'state': 'stopped'}
+        return
+    e, cells = job
+    self.grid = {**self.grid, 'state': 'running'}
+    for i in [i for i, done in enumerate(self.grid['cells']) if not done]:
+        picture = self._paint_cell(e, cells[i], stale)
+        image = Image.fromarray(picture)
+        image.thumbnail((_SMALL, _SMALL))
+        with self.showing: # no other grid has begun
+            if stale(): raise StopSampling
+            done = list(self.grid['cells'])
+            done[i] = dict(png=_png_bytes(np.asarray(image)), mark=_pixel_id(picture))
+            self.grid = {**self.grid, 'cells': done}
+    self.grid = {**self.grid, 'state': 'done'}
+
+@patch
+def _paint_cell(self:MixBoard, e, cell, stale): # waits while a control is moved
+    while True:
+        while self.worker.thread:
+            if stale(.05): raise StopSampling
+        try: return e.paint(self._mix_at(cell['at']), cell['prompt'], cell['seed'],
+                            stale=lambda: stale() or self.worker.thread is not None)
+        except StopSampling:
+            if stale(): raise
+
+# %% ../nbs/38_widgets.ipynb #28768861
+@patch
+def _mix_at(self:MixBoard, at:list)->dict: # part -> weight
+    strengths, faders = dict(zip(self.loras, at)), dict(zip(self.pieces, at[len(self.loras):]))
+    return {'/'.join(k): w for k, w in _board_mix(strengths, faders).items()}
+
+@patch
+def open_cell(self:MixBoard, i:int): # of the grid
+    "Set the board to a picture of the grid."
+    _check_number('i', i, 0, len(self.cells) - 1, whole=True)
+    self._set(self.cells[i])
 
 # %% ../nbs/38_widgets.ipynb #4c8e475f
 def _columns(row): # the settings to filter by, as text
@@ -251,12 +500,6 @@ class SweepBrowser(_BaseWidget):
     def row(self)->dict: return self.sweep.rows[self.picked]
     def _picture_and_caption(self):
         return self.seen.get('png', b''), f"{self.row['prompt']}: {self.seen['words']}"
-
-# %% ../nbs/38_widgets.ipynb #28e608fa
-def _plain_png(picture)->bytes: # of a file, an array, or a Pillow picture
-    "A picture as the bytes of a PNG without metadata."
-    image = Image.open(picture) if isinstance(picture, (str, Path)) else picture
-    return _png_bytes(np.asarray(image.convert('RGB') if isinstance(image, Image.Image) else image))
 
 # %% ../nbs/38_widgets.ipynb #2f679600
 class Survey(_BaseWidget):
@@ -450,17 +693,13 @@ class _PhotoRenderer(_Renderer):
     def paint(self, weights, prompt, seed, steps=None, stale=lambda: False):
         "The picture of `restyle`, cached."
         scene, row, steps = self.scene(prompt, seed), self.row(weights), steps or self.steps
-        least = int(np.ceil(1/row[0])) + 1 if row[0] else 1 # a weak strength needs more steps for one to remain
-        how = RestyleSettings(*row[:3], max(steps, least), self.guidance).check(self.pipe, self.control)
-        photo = self.photos[scene[0]]
-        canvas = np.array(_layout(photo, native_size(self.pipe), self.pipe.vae_scale_factor)[0])
-        job = dict(prompt=prompt, negative=self.negative, seed=int(seed), weights=row[3:],
-                   picture=canvas, edges=edge_map(canvas) if how.control_scale else None)
+        scheduler = self.scheduler or None
+        how = RestyleSettings(*row[:3], _enough_steps(row[0], steps), self.guidance)
+        job = dict(prompt=prompt, negative=self.negative, seed=int(seed), weights=row[3:])
         with self.lock:
             if stale(): raise StopSampling("not started: a newer request replaced it")
-            x = _paint_over(self.pipe, [job], how, self.control, self.states, lambda *_: stale())[0]
-        painted = Image.fromarray(np.rint(x*255).astype(np.uint8))
-        picture = np.asarray(painted.resize(photo.size, Image.Resampling.LANCZOS))
+            with _with_scheduler(self.pipe, scheduler):
+                picture = _paint_photo(self, self.photos[scene[0]], job, how, self.control, lambda *_: stale())
         self.cache.put(scene, row, steps, picture)
         return picture
 
@@ -468,7 +707,8 @@ class _PhotoRenderer(_Renderer):
 class TransferBoard(_MixWidget):
     "A photo restyled in a mix of styles."
     kind = traitlets.Unicode('transfer').tag(sync=True)
-    controls = traitlets.List(['photo', 'at', 'prompt', 'seed', 'negative', 'steps', 'guidance']).tag(sync=True)
+    controls = traitlets.List(['photo', 'at', 'prompt', 'seed', 'negative', 'steps', 'guidance',
+                               'scheduler']).tag(sync=True)
     photos = traitlets.List().tag(sync=True)
     photo = traitlets.Unicode().tag(sync=True)
     before = traitlets.Bytes().tag(sync=True)
@@ -481,6 +721,7 @@ class TransferBoard(_MixWidget):
         if not photos: raise ValueError("a TransferBoard needs a photo")
         self.photo_files = {k: p for k, p in photos.items() if isinstance(p, (str, Path))}
         super().__init__(pipe, loras, **{'prompt': 'a painting', **studio})
+        self.sizes = [] # a picture has the size of its photo
 
     def _make_renderer(self, pipe, **settings):
         self.set_trait('photos', list(self.pictures)); self.photo = self.photos[0]
@@ -505,6 +746,7 @@ class TransferBoard(_MixWidget):
     def positions(self, recipe:object):
         return [*self.at[:3], *_recipe_weights(recipe, {**self.loras, **self.files})[0].values()]
     def caption(self): return f'{self.photo}, {_one_line(self.weights)}'
+    def _commands(self): return '' # `loramix restyle` takes folders
 
     def lines(self):
         e, have = self.renderer, _loading_line(_load_name(self.renderer.pipe), self.all_files)
@@ -514,7 +756,8 @@ class TransferBoard(_MixWidget):
         needs = '; load_ip_adapter(pipe)' if self.has[1] and self.all_files else ''
         control = ', control=load_controlnet(pipe)' if self.has[2] else ''
         photo = repr(str(self.photo_files[self.photo])) if self.photo in self.photo_files else f'photos[{self.photo!r}]'
-        return '\n'.join([have + needs, 'mix_into(pipe, loras)', f"picture = restyle(pipe, {photo}, {self.weights}, " +
+        put = 'mix_into(pipe, loras)', _scheduler_line(e.pipe, e.scheduler)
+        return '\n'.join([have + needs, *filter(None, put), f"picture = restyle(pipe, {photo}, {self.weights}, " +
                           ', '.join(f'{k}={v!r}' for k, v in kw.items()) + f'{control})'])
 
 # %% ../nbs/38_widgets.ipynb #d0c70022
@@ -540,11 +783,8 @@ class DoctorWidget(_BaseWidget):
         if len(names) == 2: self.code += f'\nprint(compare({names[0]!r}, {names[1]!r}))'
 
     def drop(self, content:object, name:str, start:int=0, size:int=None): # a piece of an upload, and where it begins
-        path = _path_inside(self.kept.name, Path(str(name).replace('\\', '/')).name)
-        have = path.stat().st_size if start else 0
-        if start != have: raise ValueError(f"'{path.name}': the piece at {start} does not follow {have} bytes")
-        with path.open('ab' if start else 'wb') as file: file.write(content)
-        if size and start + len(content) < size: self.note = f'{path.name}: {(start + len(content)) / size:.0%}'
+        path, share = _receive(self.kept.name, content, name, start, size)
+        if share < 1: self.note = f'{path.name}: {share:.0%}'
         else: self._examine(*[*(f for f in self.files if f != path), path][-2:])
 
     def _picture_and_caption(self):

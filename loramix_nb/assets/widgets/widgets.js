@@ -32,7 +32,7 @@ export function set(model, changes) {
 
 /** Ask Python to do something, and say where the controls are: changes wait for a busy kernel, messages do not. */
 function ask(model, message, buffers) {
-  model.send({...message, at: Object.fromEntries(model.get('controls').map(k => [k, model.get(k)]))}, undefined, buffers)
+  model.send({...message, epoch: model.get('epoch'), at: Object.fromEntries(model.get('controls').map(k => [k, model.get(k)]))}, undefined, buffers)
 }
 
 /** Put a PNG into an <img>, with what is known of it, in one go: nothing is shown before it is decoded. */
@@ -67,6 +67,14 @@ function lines(model, signal, say) {
   const pre = h('pre', {class: 'lm-code', tabindex: 0, 'aria-label': 'Python code of this picture'})
   follow(model, signal, ['code'], () => { pre.textContent = model.get('code') })
   return [h('button', {type: 'button', class: 'lm-copy', onclick: () => copy(model.get('code'), say)}, 'Copy Python code'), pre]
+}
+
+/** The command line of the picture, folded beside its Python. */
+function shell(model, signal, say) {
+  const pre = h('pre', {class: 'lm-command', tabindex: 0, 'aria-label': 'Command line of this picture'})
+  follow(model, signal, ['command'], () => { pre.textContent = model.get('command') })
+  return h('details', {class: 'lm-shell'}, h('summary', {}, 'Command line'), h('div', {class: 'lm-buttons'},
+    h('button', {type: 'button', class: 'lm-copy-command', onclick: () => copy(model.get('command'), say)}, 'Copy command')), pre)
 }
 
 let fields = 0
@@ -105,7 +113,21 @@ export function scene(model, signal) {
   return h('div', {class: 'lm-scene'}, h('label', {}, 'Prompt', prompt), h('label', {}, 'Seed', f.input, f.wrong), dice, lock)
 }
 
-/** What is set once for all pictures of a studio, folded away: negative prompt, steps, guidance. */
+/** A list to choose from: `options` of the model are shown by `text`, and compared as text. */
+function choice(model, signal, name, trait, options, text) {
+  const box = h('select', {class: `lm-${trait}`, onchange: () => set(model, {[trait]: all()[box.selectedIndex]})})
+  const all = () => {
+    const known = model.get(options), now = model.get(trait)
+    return known.some(v => `${v}` === `${now}`) ? known : [...known, now]
+  }
+  follow(model, signal, [trait, options], () => {
+    box.replaceChildren(...all().map(v => h('option', {value: `${v}`}, text(v))))
+    box.value = `${model.get(trait)}`
+  })
+  return h('label', {}, name, box)
+}
+
+/** What is set once for all pictures of a studio, folded away: negative prompt, steps, guidance, size, scheduler. */
 function settings(model, signal) {
   const number = (trait, name, more) => {
     const f = field(name, {class: `lm-${trait}`, ...more, moved: v => set(model, {[trait]: v})})
@@ -116,7 +138,9 @@ function settings(model, signal) {
   follow(model, signal, ['negative'], () => { negative.value = model.get('negative') })
   return h('details', {class: 'lm-settings'}, h('summary', {}, 'settings'), h('div', {class: 'lm-scene lm-numbers'},
     h('label', {class: 'lm-wide'}, 'Negative prompt', negative), number('steps', 'Steps', {min: 1, max: 1000, step: 1}),
-    number('guidance', 'Guidance', {min: 0, max: 100})))
+    number('guidance', 'Guidance', {min: 0, max: 100}),
+    model.get('sizes').length ? choice(model, signal, 'Size', 'size', 'sizes', v => v.join(' × ')) : null,
+    choice(model, signal, 'Scheduler', 'scheduler', 'schedulers', v => v || 'the base’s own')))
 }
 
 /** Two pictures in one frame: what is left of the line is the one that was kept. */
@@ -138,15 +162,89 @@ function still(img) {
   return c.toDataURL('image/png')
 }
 
-/** The pictures of this session, the latest first; a click brings back all settings of one. */
+/** The pictures of this page: favourites, then the latest first; a click brings back all settings of one, a star keeps it. */
 function history_of(model, signal) {
   const box = h('div', {class: 'lm-thumbs lm-history', role: 'group', 'aria-label': 'History'})
+  const entry = p => h('div', {class: 'lm-past', 'data-mark': p.mark},
+    h('button', {type: 'button', class: 'lm-revisit', title: p.words, 'aria-label': `back to ${p.words}`, onclick: () => ask(model, {do: 'revisit', mark: p.mark})}, thumb(p)),
+    h('button', {type: 'button', class: 'lm-star', 'aria-label': `favourite: ${p.words}`, onclick: () => ask(model, {do: 'star', mark: p.mark})}))
   follow(model, signal, ['history'], () => {
-    const had = new Map([...box.children].map(b => [b.dataset.mark, b]))
-    box.replaceChildren(...model.get('history').map(p => had.get(p.mark) || h('button', {type: 'button', 'data-mark': p.mark, title: p.words,
-      'aria-label': `back to ${p.words}`, onclick: () => ask(model, {do: 'revisit', mark: p.mark})}, thumb(p))))
+    const had = new Map([...box.children].map(b => [b.dataset.mark, b])), focus = document.activeElement
+    box.replaceChildren(...model.get('history').map(p => {
+      const e = had.get(p.mark) || entry(p), star = e.querySelector('.lm-star')
+      star.textContent = p.star ? '★' : '☆'; star.title = p.star ? 'a favourite' : 'keep as a favourite'; star.setAttribute('aria-pressed', !!p.star)
+      return e
+    }))
+    if (box.contains(focus)) focus.focus()
   })
-  roam(box, 'button', false)
+  roam(box, '.lm-revisit', false)
+  return h('div', {class: 'lm-kept-here'}, box, h('small', {}, 'These last as long as this page. A star keeps one in front, Download PNG keeps one on your disk.'))
+}
+
+const PIECE = 4 << 20 // a server refuses messages of more than 10 MB
+
+/** Hand files to Python, in pieces. */
+async function hand_over(model, files) {
+  for (const f of files) for (let start = 0; start < Math.max(f.size, 1); start += PIECE)
+    ask(model, {do: 'take', name: f.name, start, size: f.size}, [await f.slice(start, start + PIECE).arrayBuffer()])
+}
+
+/** The photo that is restyled: how much of it is painted over, and the way back. */
+function over_photo(model, signal) {
+  const img = h('img', {class: 'lm-before', alt: '', width: 56, height: 56})
+  const f = fader('Strength of the restyling', {class: 'lm-photo-strength', text: v => v.toFixed(2), moved: v => set(model, {strength: v})})
+  const row = h('div', {class: 'lm-over-photo'}, img, h('label', {}, 'Strength', f.input), f.out,
+    h('button', {type: 'button', class: 'lm-plain', onclick: () => ask(model, {do: 'plain'})}, 'Without photo'))
+  follow(model, signal, ['photo', 'before', 'strength'], () => {
+    const name = model.get('photo')
+    row.hidden = !name
+    if (name) put(img, {png: model.get('before'), words: `the photo ${name}`})
+    f.show(model.get('strength'))
+  })
+  return row
+}
+
+/** The mixes between two styles, with all other settings as they are: started, stopped, resumed; a click opens one. */
+function grid(model, signal) {
+  const select = (cls, name, values, value) => {
+    const s = h('select', {class: cls}, values.map(v => h('option', {value: v}, v)))
+    s.value = value
+    return [s, h('label', {}, name, s)]
+  }
+  const [count, counts] = select('lm-grid-count', 'Mixes', [3, 5, 7, 9, 11], 5), [seeds, rows_of] = select('lm-grid-seeds', 'Seeds', [1, 2, 3, 4], 1)
+  const ends = ['From', 'To'].map((name, i) => select(`lm-grid-end-${i}`, name, [], ''))
+  const act = (name, text, message) => h('button', {type: 'button', class: `lm-grid-${name}`, onclick: () => ask(model, message())}, text)
+  const start = act('start', 'Start', () => ({do: 'paint_grid', first: +ends[0][0].value, second: +ends[1][0].value, count: +count.value, seeds: +seeds.value}))
+  const stop = act('stop', 'Stop', () => ({do: 'stop_grid'})), go_on = act('resume', 'Resume', () => ({do: 'resume_grid'}))
+  const bar = h('progress', {max: 1, value: 0, 'aria-label': 'Pictures of the grid'}), said = h('span', {class: 'lm-grid-said', role: 'status'})
+  const table = h('table', {class: 'lm-grid'}), wrong = h('span', {class: 'lm-wrong', role: 'alert'})
+  const judge = () => {
+    start.disabled = ends[0][0].value === ends[1][0].value
+    wrong.textContent = start.disabled ? 'choose two different styles' : ''
+  }
+  const box = h('details', {class: 'lm-grid-box'}, h('summary', {}, 'Grid'), h('div', {class: 'lm-scene'}, ends.map(e => e[1]), counts, rows_of, wrong),
+    h('div', {class: 'lm-buttons'}, start, stop, go_on, bar, said), table)
+  for (const [s] of ends) s.addEventListener('change', judge)
+  follow(model, signal, ['names'], () => {
+    const names = model.get('names')
+    box.hidden = names.length < 2
+    ends.forEach(([s], i) => { const v = s.value || `${i}`; s.replaceChildren(...names.map((n, k) => h('option', {value: k}, n))); s.value = v })
+    judge()
+  })
+  const known = new Map()
+  follow(model, signal, ['grid'], () => {
+    const {columns = [], rows = [], cells = [], state = '', ends: [a, b] = ['', '']} = model.get('grid'), done = cells.filter(Boolean).length
+    bar.max = cells.length || 1; bar.value = done
+    said.textContent = cells.length ? `${done} of ${cells.length} ${state === 'stopped' ? 'pictures, stopped' : 'pictures'}` : ''
+    stop.disabled = state !== 'running'; go_on.disabled = state !== 'stopped'
+    const cell = (c, i) => {
+      const key = `${i} ${c ? c.mark : ''}`, words = c ? `open ${percent(1 - columns[i % columns.length])} ${a}, ${percent(columns[i % columns.length])} ${b}` : 'not painted yet'
+      if (!known.has(key)) known.set(key, h('button', {type: 'button', class: 'lm-cell-of-grid', disabled: !c, 'aria-label': words, onclick: () => ask(model, {do: 'open_cell', i})}, c ? thumb({...c, words}) : ''))
+      return h('td', {}, known.get(key))
+    }
+    table.replaceChildren(...cells.length ? [h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'seed'), columns.map(v => h('th', {scope: 'col'}, percent(v))))),
+      h('tbody', {}, rows.map((r, j) => h('tr', {}, h('th', {scope: 'row'}, `${r}`), columns.map((_, i) => cell(cells[j * columns.length + i], j * columns.length + i)))))] : [])
+  })
   return box
 }
 
@@ -183,7 +281,7 @@ export function fader(name, {min = 0, max = 1, fine = 0.01, coarse = 0.05, text 
 }
 
 /** What every studio has: a picture on the right; on the left prompt, seed, the controls, and what can be done with it. */
-function studio(model, root, signal, title, controls) {
+function studio(model, root, signal, title, controls, takes = false) {
   const img = h('img', {class: 'lm-picture', alt: '', width: 288, height: 288}), words = h('figcaption', {})
   const stages = {nearest: 'nearest cached picture', preview: 'preview', full: '\u00a0'}
   follow(model, signal, ['seen'], () => {
@@ -198,6 +296,8 @@ function studio(model, root, signal, title, controls) {
     saved.replaceChildren(h('option', {value: ''}, model.get('saved').length ? 'load a saved recipe …' : 'no saved recipes'),
       ...model.get('saved').map(n => h('option', {value: n}, n)))
   })
+  const file = takes && h('input', {type: 'file', multiple: true, class: 'lm-file', 'aria-label': 'Add a LoRA, a photo or a picture', onchange: async () => {
+    await hand_over(model, file.files); file.value = '' }})
   const [button, pre] = lines(model, signal, say), act = (name, text) => h('button', {type: 'button', class: `lm-${name}`, onclick: () => ask(model, {do: name})}, text)
   const undo = act('undo', 'Undo'), redo = act('redo', 'Redo'), {frame, line, toggle} = wipe(img)
   follow(model, signal, ['can'], () => { [undo.disabled, redo.disabled] = model.get('can').map(c => !c) })
@@ -208,11 +308,15 @@ function studio(model, root, signal, title, controls) {
   const section = h('section', {class: `lm lm-studio lm-${model.get('kind')}`, role: 'group', 'aria-label': title},
     h('div', {class: 'lm-main'},
       scene(model, signal),
+      takes ? over_photo(model, signal) : null,
       controls,
       settings(model, signal),
       h('div', {class: 'lm-buttons'}, undo, redo, compare, act('download', 'Download PNG'), act('save', 'Save recipe'),
-        h('label', {class: 'lm-hush'}, 'Saved recipes', saved)),
+        h('label', {class: 'lm-hush'}, 'Saved recipes', saved),
+        takes ? h('label', {class: 'lm-add', title: 'a LoRA joins the mix, a photo is restyled, a saved picture brings back its settings'}, 'Add file', file) : null),
+      takes ? grid(model, signal) : null,
       h('details', {class: 'lm-lines'}, h('summary', {}, 'Python code'), h('div', {class: 'lm-buttons'}, button), pre),
+      model.get('command') ? shell(model, signal, say) : null,
       note(model, signal)),
     h('figure', {}, frame, line, words), history_of(model, signal))
   section.addEventListener('keydown', e => { // a text field has an undo of its own
@@ -223,7 +327,12 @@ function studio(model, root, signal, title, controls) {
   section.addEventListener('dragleave', () => section.classList.remove('lm-over'))
   section.addEventListener('drop', async e => {
     e.preventDefault(); section.classList.remove('lm-over')
-    if (e.dataTransfer.files.length) ask(model, {do: 'restore'}, [await e.dataTransfer.files[0].arrayBuffer()])
+    if (takes) hand_over(model, e.dataTransfer.files)
+    else if (e.dataTransfer.files.length) ask(model, {do: 'restore'}, [await e.dataTransfer.files[0].arrayBuffer()])
+  })
+  if (takes) follow(model, signal, ['photo'], () => {
+    const size = section.querySelector('.lm-size'), photo = !!model.get('photo')
+    size.disabled = photo; size.title = photo ? 'a restyled picture has the size of its photo' : ''
   })
   keep_files(model, signal)
   root.append(section)
@@ -331,6 +440,17 @@ function tabs(model, signal, views) {
 }
 
 function board(model, root, signal) {
+  const control = h('div', {class: 'lm-control'})
+  let inner = new AbortController()
+  signal.addEventListener('abort', () => inner.abort())
+  follow(model, signal, ['blocks'], () => { // anew when a LoRA has joined
+    inner.abort(); inner = new AbortController()
+    control.replaceChildren(...[board_controls(model, inner.signal)].flat(Infinity))
+  })
+  studio(model, root, signal, 'Mixing board', control, true)
+}
+
+function board_controls(model, signal) {
   const names = model.get('names'), blocks = model.get('blocks'), shows = []
   const at = (i, v) => { const a = [...model.get('at')]; for (const k of [i].flat()) a[k] = v; set(model, {at: a}) }
   let n = names.length
@@ -355,11 +475,11 @@ function board(model, root, signal) {
   const share = () => { const w = positive(); return sum(w) ? +(w[1] / sum(w)).toFixed(2) : 0.5 }
   const three = () => { const w = positive(); return shares(sum(w) ? w : [1, 1, 1]) }
   const flat = h('button', {type: 'button', class: 'lm-flat', onclick: () => set(model, {at: model.get('at').map((v, i) => i < names.length ? v : 1)})}, 'Reset')
-  studio(model, root, signal, `Mixing board of ${names.join(', ')}`, h('div', {class: 'lm-control'}, tabs(model, signal, {
+  return tabs(model, signal, {
     faders: [rows, flat],
     ...names.length === 2 ? {slider: between(model, signal, share, v => strengths([+(1 - v).toFixed(2), v]))} : {},
     ...names.length === 3 ? {triangle: among(model, signal, three, strengths)} : {},
-  })))
+  })
 }
 
 /** Move the focus among buttons with the arrow keys, as in a grid of pictures. */
@@ -548,7 +668,6 @@ function transfer(model, root, signal) {
 function doctor(model, root, signal) {
   const frame = h('iframe', {class: 'lm-report', sandbox: '', title: 'Report of the files'}), say = text => model.set('note', text)
   follow(model, signal, ['page'], () => { frame.hidden = !model.get('page'); frame.srcdoc = model.get('page') })
-  const PIECE = 4 << 20 // a server refuses messages of more than 10 MB
   const take = async files => {
     for (const f of [...files].slice(0, 2)) for (let start = 0; start < Math.max(f.size, 1); start += PIECE)
       ask(model, {do: 'drop', name: f.name, start, size: f.size}, [await f.slice(start, start + PIECE).arrayBuffer()])
