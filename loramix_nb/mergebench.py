@@ -620,9 +620,10 @@ _LINEUP = {m: (m, {}) for m in METHODS if m not in ('svd', 'blocks')} | {
     'knots dare': ('knots', {'inside': 'dare'})} # label -> (name, params); then the selectors
 _LINEUP |= {m: (m, {}) for m in SELECTORS}
 
-def _suits(label, track): # what a method is not made for has no row
+def _suits(label, track, base='tiny'): # what a method is not made for has no row
     name, few = _LINEUP[label][0], track in ('between', 'subject')
     if name in ('slerp', 'k_lora', 'est_lora', 'b_lora') and not few: return False
+    if name == 'b_lora' and base != 'tiny': return False # it knows the blocks of UNets
     if name == 'zip': return track == 'subject' # seconds for every merge
     return not (name in SELECTORS and track == 'compress')
 
@@ -639,7 +640,7 @@ def _cell(label, track, seed, home, base='tiny'): # rows, from a file if they ar
 def _run_lineup(home, board, tracks=tuple(TRACKS), seeds=(0, 1, 2), base='tiny'):
     "Score all methods, or go on with it, and write the board; how many cells there are."
     for t in tracks: _tasks(t, seeds, base=base)
-    cells = [(l, t, s) for t in tracks for s in seeds for l in _LINEUP if _suits(l, t)]
+    cells = [(l, t, s) for t in tracks for s in seeds for l in _LINEUP if _suits(l, t, base)]
     for c in progress(cells, 'MergeBench'): _cell(*c, home, base)
     _write_board(Path(home)/'cells', board)
     return len(cells)
