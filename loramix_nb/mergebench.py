@@ -478,6 +478,9 @@ def _pack(rows): # rows of one base and track, the same tasks for all methods ->
     for r in rows: of[r['method']].append(r)
     first = next(iter(of.values()))
     tasks = [{k: r[k] for k in ('task', 'group', 'seed', 'n', 'asked') if k in r} for r in first]
+    for m, rs in of.items():
+        if [(r['task'], r['group'], r['seed']) for r in rs] != [(r['task'], r['group'], r['seed']) for r in first]:
+            raise ValueError(f"{m} has other tasks than {next(iter(of))}: finish the run, with the same seeds")
     figures = {m: {k: [_rounded(r[k]) for r in rs] for k in (*_TOLD, 'shown') if k in rs[0]}
                for m, rs in of.items()}
     return dict(track=first[0]['track'], base=first[0]['base'], tasks=tasks, methods=figures)
@@ -546,6 +549,8 @@ def _functions_of(file): # names, without running it
 # %% ../nbs/33_mergebench.ipynb #9e16825c
 def _submit(spec, track, out, home='runs/mergebench', seeds=(0,), part=1., base='tiny'):
     "Score the method of a file; its rows, and the submission that is written with its source."
+    if str(spec).rpartition(':')[2] in {**METHODS, **SELECTORS}:
+        raise ValueError(f"'{spec}' has the name of a method of the package: give yours another")
     _tasks(track, seeds, part, base)
     method, (file, _, name) = _load_method(spec), str(spec).rpartition(':')
     rows = bench_method(method, track, home, seeds, part, base)
