@@ -1,7 +1,8 @@
 """The widgets in a real browser: all of them in Voila, one in JupyterLab and Notebook 7. `python .ci/browser.py [RUNS]`
 
 Each control is moved by mouse and by keyboard, and each picture compared, pixel by pixel, with what the plain function
-paints in this process. Needs chromium: `apt-get install -y chromium`, or CHROMIUM=/path/to/it."""
+paints in this process. Pictures of the pages are in runs/browser. Needs chromium: `apt-get install -y chromium`, or
+CHROMIUM=/path/to/it."""
 import io
 import json
 import os
@@ -46,6 +47,7 @@ FLAGS = ("--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --
 PROMPT, SEED, STYLES = "A painting of a red boat on the sea", 3, ("early_renaissance", "pop_art", "expressionism")
 SLOW = 300_000 # ms: how long a busy machine may take for what is done in seconds on a quiet one
 TIMES = {} # what was measured -> milliseconds
+SEEN = TOP/"runs"/"browser" # the last run's pictures of pages
 
 
 class Reference:
@@ -519,6 +521,7 @@ def one_page(tmp, page_of, ref):
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{width}: it scrolls sideways"
             if width < 700: assert figure["y"] < pane["y"] and figure["height"] <= 400, (width, figure, pane)
             else: assert figure["width"] >= .4*width and figure["y"] + figure["height"] <= 800, (width, figure)
+            page.screenshot(path=str(SEEN/f"studio_{width}.png"))
         phone(w, page_of, f"{address}/?token={token}")
         more_loras(w, ref)
         page.set_viewport_size({"width": 1440, "height": 800})
@@ -683,6 +686,21 @@ def phone(other, page_of, address):
     page.context.close()
 
 
+def slide(page_of, address, ref):
+    "AlphaSlider, by touch on a phone."
+    page = page_of(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.goto(address, timeout=SLOW)
+    page.locator("section.lm-alpha").wait_for(timeout=SLOW)
+    w = Screen(page, "alpha")
+    bar = w.box.locator(".lm-control input[type=range]")
+    bar.evaluate("e => e.scrollIntoView({block: 'center'})")
+    box = bar.bounding_box()
+    fingers(page)(*((box["x"] + 8 + t*(box["width"] - 16), box["y"] + box["height"]/2) for t in (.5, .65, .8)))
+    w.shows(ref.mix({"early_renaissance": .2, "pop_art": .8}), "after a finger")
+    page.screenshot(path=str(SEEN/"slider_390.png"))
+    page.context.close()
+
+
 def more_loras(w, ref):
     "A LoRA that is dropped joins the mix; what does not fit is refused with the reason, and nothing changes."
     code = w.code.text_content()
@@ -784,6 +802,7 @@ def app_page(tmp, page_of, images):
 def browse(images=None, only=()):
     "All checks, or only those named, each on its page: a list of what passed."
     passed, ref = [], Reference()
+    SEEN.mkdir(parents=True, exist_ok=True)
     def check(fn, *args):
         if only and fn.__name__ not in only: return
         start = time.time()
@@ -819,6 +838,7 @@ def browse(images=None, only=()):
                 assert page.get_by_text("Error displaying widget").count() == 0, f"a widget of {name} is dead"
                 assert not wrong, wrong
                 page.context.close()
+            check(slide, page_of, f"{address}/voila/render/studio.ipynb?token={token}", ref)
         (tmp/"lab").mkdir()
         shutil.copy(TOP/"nbs"/"app"/"studio.ipynb", tmp/"lab")
         for fn, command, name in ((lab, "jupyterlab", "LabApp"), (notebook7, "notebook", "JupyterNotebookApp")):

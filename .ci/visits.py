@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import psutil
 
+from loramix_nb.core import asset
+
 SLOW = 300_000 # ms: how long a busy machine may take for what is done in seconds on a quiet one
 IDLE = 15 # seconds that a kernel without a page may rest here; an app gives it 45
 SERVE = ("import sys; from loramix_nb.web import _serve; page, port, idle = sys.argv[1:]; "
@@ -116,6 +118,12 @@ def lost(page, process):
     section.locator(".lm-seed").fill("11")
     section.locator(".lm-seed").press("Tab")
     section.locator(".lm-pad").press("2")
+    board = page.locator("section.lm-board")
+    board.locator(".lm-file").set_input_files({"name": "mine.safetensors", "mimeType": "",
+                                               "buffer": asset("eras/pixel_art.safetensors").read_bytes()})
+    page.wait_for_function("document.querySelectorAll('.lm-board input.lm-strength').length === 4", timeout=SLOW)
+    board.locator("input.lm-strength").nth(3).focus()
+    page.keyboard.press("ArrowRight")
     for kernel in kernels(process): kernel.kill()
     said = page.locator("#lm-lost")
     said.get_by_text("has lost its Python").wait_for(timeout=SLOW)
@@ -123,6 +131,8 @@ def lost(page, process):
     page.wait_for_function("document.querySelector('.lm-triangle .lm-seed')?.value === '11'", timeout=SLOW)
     page.wait_for_function("document.querySelector('.lm-triangle .lm-pad').dataset.at === '0,1,0'", timeout=SLOW)
     page.locator("section.lm-triangle img.lm-picture[data-stage=full]").wait_for(timeout=SLOW)
+    page.wait_for_function("document.querySelectorAll('.lm-board input.lm-strength')[3]?.value === '0.55'",
+                           timeout=SLOW)
 
 
 def missing(tmp, page_of):

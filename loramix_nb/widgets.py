@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 from fastcore.basics import patch
-from .core import _check_number
+from .core import _check_number, _path_inside
 from .formats import load_lora
 from .bases import _family, native_size
 from .merging import Recipe
@@ -188,13 +188,14 @@ class _BoardRenderer(_Renderer):
 class MixBoard(_MixWidget):
     "A weight for each style and for each of its blocks, text encoder included."
     kind = traitlets.Unicode('board').tag(sync=True)
-    does = ['take', 'plain', 'paint_grid', 'stop_grid', 'resume_grid', 'open_cell']
+    does = ['take', 'again', 'plain', 'paint_grid', 'stop_grid', 'resume_grid', 'open_cell']
     controls = traitlets.List([*_CONTROLS, 'photo', 'strength']).tag(sync=True)
     photo = traitlets.Unicode().tag(sync=True) # the name of a restyled photo
     strength = traitlets.Float(.6).tag(sync=True) # 0 is the photo, 1 noise alone
     before = traitlets.Bytes().tag(sync=True) # the photo
     grid = traitlets.Dict().tag(sync=True) # of the same state: columns, rows, cells, done, total, state
     blocks = traitlets.List().tag(sync=True) # for each style, those that it changes
+    added = traitlets.List().tag(sync=True) # names of LoRA files in its folder
     view = traitlets.Enum(['faders', 'slider', 'triangle'], 'faders').tag(sync=True)
 
     def _check(self):
@@ -306,7 +307,15 @@ def _join(self:MixBoard, name, lora, file):
         self.names, self.colours = [_display_name(k) for k in names], [_style_colour(k, names) for k in names]
         self.at = longer(self.at, .5)
         self.blocks = [[b for n, b in self.pieces if n == k] for k in names]
+        self.added = [*self.added, kept.name]
     self.sliding = False # what follows is another step to undo
+
+# %% ../nbs/38_widgets.ipynb #fd53dc74
+@patch
+def again(self:MixBoard, added:list, where:dict): # names in its folder of LoRAs; control -> value
+    "Take in what a page had that lost its kernel, and set its controls."
+    for name in added: self.add(_path_inside(self.folder/'loras', name))
+    for k in [k for k in self.controls if k in where]: setattr(self, k, where[k])
 
 # %% ../nbs/38_widgets.ipynb #9e8c87fb
 @patch

@@ -690,9 +690,13 @@ function resume(model, signal) {
   if (!document.body.dataset.voila) return
   const controls = model.get('controls'), key = `lm ${model.get('kind')} ${model.get('names') || ''}`
   const kept = controls.length && sessionStorage.getItem(key)
-  if (kept) { sessionStorage.removeItem(key); set(model, JSON.parse(kept)) }
-  document.addEventListener('lm-lost', () =>
-    sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(controls.map(k => [k, model.get(k)])))), {signal})
+  if (kept) {
+    const {added, where} = JSON.parse(kept)
+    sessionStorage.removeItem(key)
+    if (added.length) ask(model, {do: 'again', added, where}); else set(model, where)
+  }
+  document.addEventListener('lm-lost', () => sessionStorage.setItem(key, JSON.stringify(
+    {added: model.get('added') || [], where: Object.fromEntries(controls.map(k => [k, model.get(k)]))})), {signal})
 }
 
 export default {
