@@ -110,6 +110,14 @@ def cases(pipe, lora):
     def browsed(at, p):
         w = widgets.SweepBrowser(p(at/"swept"), {"pop_art": p(at/"pop_art.safetensors")})
         return w.code
+    def dropped(name, file): # onto a board
+        def take(at, p):
+            w = widgets.MixBoard(pipe, {"expressionism": core.asset("eras/expressionism.safetensors")},
+                                 folder=at/"new", steps=1, preview_steps=1)
+            getattr(w, name)(p(file(at)))
+            w.worker.wait()
+            return w.note, list(w.loras), w.photo
+        return take
     def restyle_board(at, p):
         w = widgets.TransferBoard(pipe, loras, {"a": p(photo(at))}, folder=p(at/"new"), steps=1, preview_steps=1)
         w.worker.wait()
@@ -192,6 +200,8 @@ def cases(pipe, lora):
         "web.export_web": lambda at, p: web.export_web(core.load_base(p(core.asset("tiny")), "cpu"), loras,
                                                        p(at/"new"))["files"],
         "widgets.AlphaSlider": widget(widgets.AlphaSlider, 2), "widgets.MixBoard": widget(widgets.MixBoard, 1),
+        "widgets.MixBoard.add": dropped("add", lambda at: at/"pop_art.safetensors"),
+        "widgets.MixBoard.restyle": dropped("restyle", photo),
         "widgets.StyleTriangle": widget(widgets.StyleTriangle, 3), "widgets.SweepBrowser": browsed,
         "widgets.Survey": lambda at, p: widgets.Survey({n: p(photo(at)) for n in "ab"},
                                                        survey.Votes(at/"v.sqlite")).pair,
