@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
 from contextlib import contextmanager
 from pathlib import Path
@@ -190,21 +191,31 @@ STEPS = (clean, export, lint, notebooks, examples, layers, surface, readme_is_in
          browser, page, wheel)
 
 
+BESIDE = docs, fuzz, mergebench # on the core that the browser's steps leave free
+
+
+def outcome(step):
+    "Run a step and say how it went: how much passed and failed."
+    start, good, bad = time.time(), 0, []
+    try:
+        good, bad = step() or (0, [])
+        ok = not bad
+    except Exception as e:
+        ok = False
+        print(e if isinstance(e, AssertionError) else f"{type(e).__name__}: {e}")
+    print(f"{'PASS' if ok else 'FAIL'} {step.__name__}: {step.__doc__.splitlines()[0]} ({time.time()-start:.0f} s)",
+          *bad, sep="\n  ", flush=True)
+    return good + ok, len(bad) or int(not ok)
+
+
 def main(steps):
     "Every step, also after one that failed: a change should learn of all that is wrong with it at once."
-    passed = failed = 0
-    for step in steps:
-        start, bad = time.time(), []
-        try:
-            good, bad = step() or (0, [])
-            passed, failed = passed + good, failed + len(bad)
-            ok = not bad
-        except Exception as e:
-            ok = False
-            print(e if isinstance(e, AssertionError) else f"{type(e).__name__}: {e}")
-        passed, failed = passed + ok, failed + (not ok and not bad)
-        print(f"{'PASS' if ok else 'FAIL'} {step.__name__}: {step.__doc__.splitlines()[0]} ({time.time()-start:.0f} s)",
-              *bad, sep="\n  ", flush=True)
+    beside, done = [s for s in steps if s in BESIDE and browser in steps], []
+    with ThreadPoolExecutor(1) as other:
+        for step in (s for s in steps if s not in beside):
+            waiting = other.map(outcome, beside if step is browser else ())
+            done += [outcome(step), *waiting]
+    passed, failed = map(sum, zip(*done))
     print(f"\n{passed} passed, {failed} failed")
     sys.exit(failed > 0)
 
