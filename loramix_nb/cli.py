@@ -710,7 +710,7 @@ def _bench(method:str,        # FILE.py:FUNCTION, a method's name, or all
            track:str='',      # subject, between, many, compress or crowd; default: subject, for all: each
            seeds:str='0',     # trainings of the LoRAs, of 0,1,2
            part:float=1.,     # share of the track's tasks
-           base:str='tiny',   # or tiny_flow
+           base:str='tiny',   # tiny or tiny_flow
            board:str='nbs/benchmarks/mergebench', # folder with the results of others
            out:str='',        # folder for the submission; default: submissions in the board's
            home:str='runs/mergebench', # folder for LoRAs that are trained for it, and unfinished work

@@ -351,6 +351,8 @@ def bench_method(method,      # a function (loras, weights, **kw) -> Lora, a Sel
 def _tasks(track, seeds=(0,), part=1., base='tiny'):
     if track not in TRACKS:
         raise ValueError(f"no track {track!r}: there are {', '.join(TRACKS)}")
+    if base not in ('tiny', 'tiny_flow'):
+        raise ValueError(f"base {base!r}: the painter's truth is for tiny and tiny_flow")
     if not 0 < part <= 1: raise ValueError(f"part={part!r}: the share of the tasks is in (0, 1]")
     if wrong := [s for s in seeds if s not in (0, 1, 2)]:
         raise ValueError(f"training seed {wrong[0]!r}: there are 0, 1 and 2")
