@@ -350,7 +350,8 @@ def bench_method(method,      # a function (loras, weights, **kw) -> Lora, a Sel
 # %% ../nbs/33_mergebench.ipynb #4a4a4429
 def _tasks(track, seeds=(0,), part=1., base='tiny'):
     if track not in TRACKS:
-        raise ValueError(f"no track {track!r}: there are {', '.join(TRACKS)}")
+        known = ', '.join(f'{t.name} ({t.about})' for t in TRACKS.values())
+        raise ValueError(f"no track {track!r}: there are {known}")
     if base not in ('tiny', 'tiny_flow'):
         raise ValueError(f"base {base!r}: the painter's truth is for tiny and tiny_flow")
     if not 0 < part <= 1: raise ValueError(f"part={part!r}: the share of the tasks is in (0, 1]")
